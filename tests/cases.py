@@ -89,7 +89,7 @@ class CaffeCase:
 
     @cached_property
     def blobs(self) -> dict[str, Array]:
-        """Every blob after the whole pass; in-place layers have overwritten theirs, `steps` tells the values between."""
+        """Every blob after the whole pass. In-place layers have overwritten theirs: `steps` has the values between."""
         return {key: value for key, value in self._stored.items() if not key.startswith("layer:")}
 
     @cached_property

@@ -85,5 +85,5 @@ def test_full_size_reference_loads() -> None:
 
 
 def test_unknown_case_is_a_key_error() -> None:
-    with pytest.raises(KeyError, match="no 'nope' in tests/data/caffe_cases.zip"):
+    with pytest.raises(KeyError, match=r"no 'nope' in tests/data/caffe_cases\.zip"):
         cases.caffe_case("nope")
