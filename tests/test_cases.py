@@ -1,8 +1,9 @@
 """The packed vectors are whole and load as `cases.py` promises."""
 
-import cases
 import numpy as np
 import pytest
+
+import cases
 
 
 def test_every_case_is_there() -> None:

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import cases
 import pytest
 
+import cases
 import prototxt
 from prototxt import make_tiny
 
