@@ -4,38 +4,44 @@ The layout is that of `Net::ToHDF5` in `src/caffe/net.cpp`. A layer that only sh
 group.
 """
 
+import mmap
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 
-from converters.caffe_blobs import Blob, SourceLayer, Weights, shape_problem, show_shape
+from converters.caffe_blobs import Blob, FloatArray, SourceLayer, Weights, as_float32, shape_problem, show_shape
 from converters.errors import FormatError
 
 MAX_LAYERS = 100_000
 MAX_DEPTH = 16
+MAX_PROBLEMS = 50
 # Caffe writes plain arrays; a compressed one may unpack to this much more than the file, and no further.
 MAX_EXPANSION = 20
 FREE_BYTES = 16 * 2**20
 
 
-def read_hdf5(path: Path) -> Weights:
-    """Read all layers of a Caffe HDF5 file; raises `FormatError` with every problem."""
+def read_hdf5(path: Path, buffer: mmap.mmap) -> Weights:
+    """Read all layers of a Caffe HDF5 file, which is also mapped; raises `FormatError` with every problem.
+
+    Plain float32 arrays are views of the mapped file, all others are copies.
+    """
     try:
         with h5py.File(path, "r") as file:
-            return _Reader(path, file).weights()
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+            return _Reader(path, file, buffer).weights()
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, MemoryError) as error:
         raise FormatError(f"{path}: is a damaged HDF5 file: {error}") from error
 
 
 class _Reader:
-    def __init__(self, path: Path, file: h5py.File) -> None:
+    def __init__(self, path: Path, file: h5py.File, buffer: mmap.mmap) -> None:
         self._path = path
         self._file = file
+        self._buffer = buffer
         self._problems: list[str] = []
         self._layers: list[SourceLayer] = []
-        self._bytes_left = path.stat().st_size * MAX_EXPANSION + FREE_BYTES
+        self._bytes_left = len(buffer) * MAX_EXPANSION + FREE_BYTES
 
     def weights(self) -> Weights:
         data = self._member(self._file, "data")
@@ -44,6 +50,8 @@ class _Reader:
                 f"{self._path}: is an HDF5 file without the group /data, so not Caffe's; is it a Keras model?"
             )
         self._walk(data, "", 0)
+        if not self._layers:
+            self._problem("holds no layers in the group /data")
         if self._problems:
             raise FormatError(self._problems)
         return Weights(str(self._path), "", "HDF5", self._layers)
@@ -82,18 +90,26 @@ class _Reader:
 
     def _blob(self, place: str, data: h5py.Dataset) -> Blob | None:
         problem = _refusal(data)
-        if not problem and data.size * data.dtype.itemsize > self._bytes_left:
+        size_bytes = 0 if problem else data.size * data.dtype.itemsize
+        if size_bytes > self._bytes_left:
             problem = f"claims {data.size} values, far more than the file can hold"
         if problem:
             self._problem(f"{place} {problem}")
             return None
-        self._bytes_left -= data.size * data.dtype.itemsize
-        values = np.asarray(data[()], dtype=np.float32)
+        self._bytes_left -= size_bytes
+        return Blob(tuple(data.shape), values=self._values(data))
+
+    def _values(self, data: h5py.Dataset) -> FloatArray:
+        offset = data.id.get_offset()  # None unless the values lie in one piece, as they are
+        if offset is not None and data.dtype == np.dtype("<f4") and not self._file.userblock_size:
+            return np.frombuffer(self._buffer, "<f4", data.size, offset).reshape(data.shape)
+        values = as_float32(np.asarray(data[()]))
         values.setflags(write=False)
-        return Blob(tuple(data.shape), values=values)
+        return values
 
     def _problem(self, text: str) -> None:
-        self._problems.append(f"{self._path}: {text}")
+        if len(self._problems) < MAX_PROBLEMS:
+            self._problems.append(f"{self._path}: {text}")
 
 
 def _refusal(data: h5py.Dataset) -> str:
@@ -104,6 +120,6 @@ def _refusal(data: h5py.Dataset) -> str:
         return "keeps its values in other files; copy them into this one"
     if data.dtype.kind not in "fiu":
         return f"holds {data.dtype} values, numbers are expected"
-    if not data.chunks and data.size and data.id.get_storage_size() == 0:
+    if data.size and data.id.get_storage_size() == 0:
         return f"states the shape {show_shape(data.shape)} and holds no values"
     return shape_problem(tuple(data.shape))

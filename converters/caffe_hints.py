@@ -3,6 +3,7 @@
 from converters.caffe_schema import FLOATS, INTEGER_RANGES, Field, enum_values, fields, is_enum
 from converters.errors import did_you_mean
 
+_COMMON_OWNERS = ("convolution_param", "inner_product_param", "pooling_param", "transform_param")
 _LAYER_KINDS = ("LayerParameter", "V1LayerParameter")
 _SOLVER_FIELDS = frozenset(
     ("net", "train_net", "test_net", "test_iter", "test_interval", "base_lr", "lr_policy", "gamma", "momentum")
@@ -52,4 +53,6 @@ def _owners(kind: str, name: str) -> list[str]:
     if kind not in _LAYER_KINDS:
         return []
     nested = (field for field in fields(kind).values() if field.name.endswith("_param"))
-    return [f"{field.name} {{ }}" for field in nested if name in fields(field.kind)][:3]
+    found = [field.name for field in nested if field.is_message and name in fields(field.kind)]
+    found.sort(key=lambda owner: owner not in _COMMON_OWNERS)
+    return [f"{owner} {{ }}" for owner in found[:3]]

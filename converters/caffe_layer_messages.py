@@ -9,7 +9,6 @@ LAYER_MESSAGES: dict[str, str] = {
         uint32 top_k=1
         int32 axis
     """,
-    "AxpyParameter": "",
     "BatchNormParameter": """
         bool use_global_stats
         float moving_average_fraction=0.999~
@@ -24,8 +23,9 @@ LAYER_MESSAGES: dict[str, str] = {
     """,
     "BNParameter": """
         FillerParameter slope_filler scale_filler bias_filler shift_filler
-        float momentum=0.9~ eps=1e-5
-        bool frozen=false
+        float momentum=0.9~ eps=1e-5 var_eps=1e-10 decay=0.05~
+        bool frozen=false moving_average=false
+        int32 axis=1
         BatchNormMode bn_mode=LEARN
         Engine engine=DEFAULT~
     """,
@@ -39,9 +39,10 @@ LAYER_MESSAGES: dict[str, str] = {
         bool bias_term=true
         uint32 pad* kernel_size* stride* dilation*
         uint32 pad_h=0 pad_w=0 kernel_h kernel_w stride_h stride_w
-        uint32 group=1
+        uint32 group=1 hole=1 hole_h=1 hole_w=1
         FillerParameter weight_filler bias_filler
         Engine engine=DEFAULT~
+        string conv_algos_override~
         int32 axis=1
         bool force_nd_im2col=false~
     """,
@@ -54,16 +55,15 @@ LAYER_MESSAGES: dict[str, str] = {
         bool share_location=true
         int32 background_label_id=0
         NonMaximumSuppressionParameter nms_param
-        SaveOutputParameter save_output_param
+        SaveOutputParameter save_output_param~
         CodeType code_type=CORNER
         bool variance_encoded_in_target=false
         int32 keep_top_k=-1
         float confidence_threshold
         bool visualize=false~
         float visualize_threshold~
-        string save_file
-        bool normalized_bbox=true clip_bbox
-        float objectness_score
+        string save_file~
+        bool normalized_bbox=true
     """,
     "DropoutParameter": """
         float dropout_ratio=0.5
@@ -96,7 +96,10 @@ LAYER_MESSAGES: dict[str, str] = {
         bool transpose=false normalize=false
     """,
     "InputParameter": "BlobShape shape*",
-    "InterpParameter": "int32 height=0 width=0 zoom_factor=1 shrink_factor=1 pad_beg=0 pad_end=0",
+    "InterpParameter": """
+        int32 height=0 width=0 zoom_factor=1 shrink_factor=1 pad_beg=0 pad_end=0
+        string interp_type=bilinear
+    """,
     "LogParameter": "float base=-1 scale=1 shift=0",
     "LRNParameter": """
         uint32 local_size=5
@@ -168,24 +171,16 @@ LAYER_MESSAGES: dict[str, str] = {
         int32 axis=0
         float coeff=1
     """,
-    "RegionOutputParameter": """
-        float nms_threshold=0.3
-        uint32 num_classes=20 num_box=5
-        float confidence_threshold=0.01
-        int32 coords=4
-        float biases*
-        string feature_map_size*
-    """,
     "ReLUParameter": """
         float negative_slope=0
         Engine engine=DEFAULT~
     """,
     "ReLU6Parameter": """
-        float negative_slope=0 threshold=6
+        float negative_slope=0
         Engine engine=DEFAULT~
     """,
     "ReorgParameter": """
-        uint32 stride=2
+        uint32 stride
         bool reverse=false
     """,
     "ReshapeParameter": """
@@ -225,6 +220,5 @@ LAYER_MESSAGES: dict[str, str] = {
         uint32 scale=2 scale_h scale_w
         bool pad_out_h=false pad_out_w=false
         uint32 upsample_h upsample_w
-        int32 stride=2 stride_h=2 stride_w=2
     """,
 }

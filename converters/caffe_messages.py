@@ -58,8 +58,9 @@ MESSAGES: dict[str, str] = {
         V1LayerParameter layers*
         Precision default_forward_type~ default_backward_type~ default_forward_math~ default_backward_math~
         float global_grad_scale=1~
-        bool quantize~ global_grad_scale_adaptive~
-        bool eltwise_acc~ reduce_buckets~
+        bool global_grad_scale_adaptive~
+        string default_conv_algos_override~
+        int32 reduce_buckets=3~ default_cudnn_math_override~
     """,
     "NetState": """
         Phase phase=TEST
@@ -98,16 +99,15 @@ MESSAGES: dict[str, str] = {
         float loss_weight*~
         ParamSpec param*
         BlobProto blobs*
-        bool propagate_down*~ debug~
+        bool propagate_down*~ debug=false~
         NetStateRule include* exclude*
         TransformationParameter transform_param
         LossParameter loss_param~
         Precision forward_type~ backward_type~ forward_math~ backward_math~
-        int64 cudnn_math_override~
+        int32 cudnn_math_override~
         AccuracyParameter accuracy_param
         AnnotatedDataParameter annotated_data_param
         ArgMaxParameter argmax_param
-        AxpyParameter axpy_param
         BatchNormParameter batch_norm_param
         BatchReductionParameter batch_reduction_param
         BiasParameter bias_param
@@ -116,7 +116,7 @@ MESSAGES: dict[str, str] = {
         ClipParameter clip_param
         ConcatParameter concat_param
         ContrastiveLossParameter contrastive_loss_param
-        ConvolutionParameter convolution_param convolution_depthwise_param
+        ConvolutionParameter convolution_param
         CropParameter crop_param
         DataParameter data_param
         DenseImageDataParameter dense_image_data_param
@@ -147,7 +147,7 @@ MESSAGES: dict[str, str] = {
         MishParameter mish_param
         MultiBoxLossParameter multibox_loss_param
         MVNParameter mvn_param
-        NormalizeParameter norm_param normalize_param
+        NormalizeParameter norm_param
         ParameterParameter parameter_param
         PermuteParameter permute_param
         PoolingParameter pooling_param
@@ -159,13 +159,13 @@ MESSAGES: dict[str, str] = {
         PythonParameter python_param
         RecurrentParameter recurrent_param
         ReductionParameter reduction_param
-        RegionOutputParameter region_output_param
         ReLUParameter relu_param
         ReLU6Parameter relu6_param
         ReorgParameter reorg_param
         ReshapeParameter reshape_param
         ROIPoolingParameter roi_pooling_param
         ScaleParameter scale_param
+        SegAccuracyParameter seg_accuracy_param
         ShuffleChannelParameter shuffle_channel_param
         SigmoidParameter sigmoid_param
         SliceParameter slice_param

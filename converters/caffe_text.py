@@ -6,6 +6,7 @@ optional `:` before a block, `;` and `,` between fields. Every problem of a file
 `FormatError`.
 """
 
+import contextlib
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import NamedTuple, NoReturn
@@ -114,10 +115,9 @@ class _Parser:
 
     def parse(self, root: str) -> Message:
         message = Message(root, self._path, 1)
-        try:
+        with contextlib.suppress(_StopError):  # what stopped the parser is among the problems already
             self._fields(message, closing=None, name=root)
-        except _StopError:
-            self._hint_at_open_string()
+            self._check_strings(self._tokens.next.line)
         if self._left_out:
             self._problems.append(f"{self._path}: ... and {self._left_out} more problems")
         if self._problems:
@@ -172,7 +172,7 @@ class _Parser:
         self._add(message, field, nested, name.line)
 
     def _scalar_field(self, message: Message, field: Field, name: Token) -> None:
-        if self._tokens.take_sign(":") is None and self._tokens.next.text not in _CLOSING:
+        if self._tokens.take_sign(":") is None and self._tokens.next.text not in ("{", "<"):
             self._problem(name.line, f"':' is missing between '{name.text}' and its value")
         if self._tokens.take_sign("["):
             self._list(message, field, name, self._scalar)
@@ -210,7 +210,7 @@ class _Parser:
         token = self._tokens.take()
         if token.kind in (SIGN, END):
             found = "the end of the file" if token.kind == END else f"'{token.text}'"
-            self._stop(token.line, f"a value is missing behind '{name.text}:'; found {found}")
+            self._stop(token.line, f"a value is expected behind '{name.text}', not {found}")
         if token.kind == NUMBER and not is_number(token.text):
             self._problem(token.line, f"'{token.text[:60]}' is not a number{_octal_hint(token.text)}")
             return _Raw(NUMBER, "0", False, token.line)
@@ -267,13 +267,21 @@ class _Parser:
             self._left_out += 1
 
     def _stop(self, line: int, text: str) -> NoReturn:
+        self._check_strings(line)
         self._problem(line, text)
         raise _StopError
 
-    def _hint_at_open_string(self) -> None:
-        if self._tokens.multiline_string:
-            first, last = self._tokens.multiline_string
+    def _check_strings(self, line: int) -> None:
+        """Point at a string without a closing quote, or at one that may have swallowed what is missed on this line."""
+        opened = self._tokens.open_string
+        last = line if opened is None else opened
+        first = self._tokens.long_strings.get(last)
+        if first is not None and (opened or self._problems):
             self._problem(first, f"a string opens here and runs on to line {last}: is its closing quote missing?")
+        elif opened:
+            self._problem(opened, "a string opens here and its closing quote is missing")
+        if opened:
+            raise _StopError
 
 
 def _convert(field: Field, raw: _Raw) -> Scalar | None:
@@ -327,8 +335,6 @@ def _unexpected_start(token: Token) -> str:
         return "'}' closes a block that was never opened: is there one brace too many above?"
     if token.text == "[":
         return "extensions in brackets are not part of Caffe's format"
-    if token.text in "\"'":
-        return "a string opens here and its closing quote is missing"
     return f"a field name is expected, not '{token.text[:60]}'"
 
 

@@ -15,7 +15,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*+")
 _NUMBER = re.compile(r"\.?[0-9](?:[eE][+-]|[0-9A-Za-z_.])*+")
 _STRING = re.compile(r"\"(?:[^\"\\]++|\\.)*+\"|'(?:[^'\\]++|\\.)*+'", re.DOTALL)
 _INTEGER = re.compile(r"0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*")
-_DECIMAL = re.compile(r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[fF]?")
+_DECIMAL = re.compile(r"(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[fF]?")
 _ESCAPE = re.compile(
     r"\\(?:([abfnrtv\\'\"?])|([0-7]{1,3})|[xX]([0-9a-fA-F]{1,2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.?))", re.DOTALL
 )
@@ -35,13 +35,18 @@ class BadTextError(Exception):
 
 
 class Tokens:
-    """The words of a text one after another, with one word of foresight in `next`."""
+    """The words of a text one after another, with one word of foresight in `next`.
+
+    A string without a closing quote ends the text; `open_string` is then its line. `long_strings` maps the last line
+    of every string that spans several lines to its first.
+    """
 
     def __init__(self, text: str) -> None:
         self._text = text
         self._at = 0
         self._line = 1
-        self.multiline_string: tuple[int, int] | None = None
+        self.open_string: int | None = None
+        self.long_strings: dict[int, int] = {}
         self.next = self._scan()
 
     def take(self) -> Token:
@@ -62,13 +67,20 @@ class Tokens:
         for kind, pattern in _KINDS:
             if found := pattern.match(self._text, self._at):
                 return self._token(kind, found.group())
+        if self._text[self._at] in "\"'":
+            return self._unclosed_string()
         return self._token(SIGN, self._text[self._at])
+
+    def _unclosed_string(self) -> Token:
+        self.open_string = self._line
+        self._at = len(self._text)
+        return Token(END, "", self._line)
 
     def _token(self, kind: str, text: str) -> Token:
         token = Token(kind, text, self._line)
         self._advance(self._at + len(text))
         if kind == STRING and token.line != self._line:
-            self.multiline_string = (token.line, self._line)
+            self.long_strings[self._line] = token.line
         return token
 
     def _advance(self, end: int) -> None:
@@ -83,7 +95,7 @@ def is_integer(text: str) -> bool:
 
 def is_number(text: str) -> bool:
     """Tell whether a number's text is well formed."""
-    return is_integer(text) or (_DECIMAL.fullmatch(text) is not None and not _looks_octal(text))
+    return is_integer(text) or _DECIMAL.fullmatch(text) is not None
 
 
 def integer(text: str) -> int | None:
@@ -98,9 +110,7 @@ def integer(text: str) -> int | None:
 
 def decimal(text: str) -> float | None:
     """Return a decimal number, or None for a hexadecimal or octal one: protobuf takes those for whole numbers only."""
-    if _DECIMAL.fullmatch(text) is None or _looks_octal(text):
-        return None
-    return float(text.rstrip("fF"))
+    return float(text.rstrip("fF")) if _DECIMAL.fullmatch(text) else None
 
 
 def unquoted(text: str) -> str:
@@ -146,11 +156,6 @@ def _code_point(value: int) -> bytes:
 
 def _bytes(text: str) -> bytes:
     return text.encode("utf-8", errors="surrogatepass")
-
-
-def _looks_octal(text: str) -> bool:
-    """A leading zero makes a whole number octal, even a malformed one like 08."""
-    return text.isdigit() and len(text) > 1 and text.startswith("0")
 
 
 _KINDS = ((NAME, _NAME), (NUMBER, _NUMBER), (STRING, _STRING))

@@ -46,14 +46,11 @@ TRAINING_MESSAGES: dict[str, str] = {
         bool cache=false shuffle=false
     """,
     "DenseImageDataParameter": """
-        string source
-        uint32 batch_size=1 rand_skip=0
+        string source mean_file root_folder
+        uint32 batch_size rand_skip=0
         bool shuffle=false
         uint32 new_height=0 new_width=0
         bool is_color=true
-        string root_folder
-        uint32 crop_height=0 crop_width=0
-        bool mirror=false
     """,
     "DetectionEvaluateParameter": """
         uint32 num_classes background_label_id=0
@@ -175,6 +172,7 @@ TRAINING_MESSAGES: dict[str, str] = {
         uint32 num_test_image
         ResizeParameter resize_param
     """,
+    "SegAccuracyParameter": "int32 ignore_label* output_label*",
     "SmoothL1LossParameter": "float sigma=1",
     "TransformationParameter": """
         float scale=1
@@ -188,8 +186,10 @@ TRAINING_MESSAGES: dict[str, str] = {
         DistortionParameter distort_param
         ExpansionParameter expand_param
         EmitConstraint emit_constraint
-        float random_resize_prob~
-        bool use_gpu_transform~
+        bool use_gpu_transform=false
+        float rand_resize* rand_rotate* rand_aspect_ratio*
+        bool gaussian_blur=false rotate90n=false
+        float label_scalefactor* label_offset*
     """,
     "TripletLossParameter": "float margin=1",
     "VideoDataParameter": """

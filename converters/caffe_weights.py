@@ -18,7 +18,7 @@ from converters.caffe_schema import enum_names
 from converters.caffe_wire import BYTES, FIXED32, FIXED64, VARINT, Entry, Wire, WireError, signed32
 from converters.errors import FormatError
 
-MAX_LAYERS = 100_000
+MAX_LAYERS = MAX_BLOBS = 100_000
 MAX_PROBLEMS = 50
 
 NET_NAME, NET_V1_LAYER, NET_V2_LAYER = 1, 2, 100
@@ -57,7 +57,7 @@ def read_weights(path: str | Path) -> Weights:
     if is_hdf5(buffer):
         from converters.caffe_hdf5 import read_hdf5  # noqa: PLC0415  h5py is loaded only where a file needs it
 
-        return read_hdf5(path)
+        return read_hdf5(path, buffer)
     check_weights_file(path, buffer)
     reader = _Reader(path, buffer)
     try:
@@ -85,23 +85,26 @@ class _Reader:
         self.place = ""
         self._problems: list[str] = []
         self._left_out = 0
+        self._blobs_left = MAX_BLOBS
 
     def net(self) -> Weights:
         name = ""
-        found: list[tuple[_Form, Entry]] = []
+        formats: list[str] = []
+        layers: list[SourceLayer] = []
         kinds = set()
         for entry in self._wire.entries(0, self._size):
             kinds.add((entry.number, entry.wire))
             if entry.wire == BYTES and entry.number == NET_NAME:
                 name = self._wire.text(entry)
             elif entry.wire == BYTES and entry.number in (NET_V1_LAYER, NET_V2_LAYER):
-                found.append(self._form(entry))
-                if len(found) > MAX_LAYERS:
+                if len(layers) == MAX_LAYERS:
                     raise WireError(f"byte {entry.tag}: more than {MAX_LAYERS} layers")
-        self._check_formats({form.format for form, _ in found}, kinds)
-        layers = [self._layer(form, span, index) for index, (form, span) in enumerate(found)]
+                form, span = self._form(entry)
+                formats.append(form.format)
+                layers.append(self._layer(form, span, len(layers)))
+        self._check_formats(set(formats), kinds)
         self._raise_problems()
-        return Weights(str(self._path), name, found[0][0].format, layers)
+        return Weights(str(self._path), name, formats[0], layers)
 
     def lone_blob(self) -> Blob:
         blob = self._blob(Entry(0, BYTES, 0, 0, 0, self._size), "the blob")
@@ -130,9 +133,17 @@ class _Reader:
             elif entry.number == form.type and entry.wire in (BYTES, VARINT):
                 kind = self._type(form, entry)
             elif entry.number == form.blobs and entry.wire == BYTES:
+                self._count_blob(entry)
                 blobs.append(entry)
         place = f"layer '{name}', blob"
-        return SourceLayer(name, kind, [self._blob(blob, f"{place} {number}") for number, blob in enumerate(blobs)])
+        arrays = [self._blob(blob, f"{place} {number}") for number, blob in enumerate(blobs)]
+        self.place = f"after layer '{name}': "
+        return SourceLayer(name, kind, arrays)
+
+    def _count_blob(self, entry: Entry) -> None:
+        self._blobs_left -= 1
+        if self._blobs_left < 0:
+            raise WireError(f"byte {entry.tag}: more than {MAX_BLOBS} blobs")
 
     def _type(self, form: _Form, entry: Entry) -> str:
         """The V2 name of a layer's type; an unknown number or name stays as it is, for it is only ever shown."""

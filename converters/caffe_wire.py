@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 VARINT, FIXED64, BYTES, GROUP, GROUP_END, FIXED32 = range(6)
-MAX_ENTRIES = 2_000_000
+MAX_ENTRIES = 500_000
 MAX_GROUP_DEPTH = 100
 _FIXED_SIZES = {FIXED64: 8, FIXED32: 4}
 
