@@ -1,4 +1,5 @@
-"""The model between all formats: Node, Graph, Preprocessing, Source. Nothing here reads or writes a foreign format, and nothing ever will.
+"""The model between all formats: Node, Graph, Preprocessing, Source. Nothing here reads or writes a foreign format,
+and nothing ever will.
 
 Tensors are channels-first, as in Caffe. Graphs and nodes are frozen: passes build new ones.
 """
@@ -18,8 +19,8 @@ from converters.ops import Array, Op, Shape
 class Node:
     """One op at work: it reads the values named `inputs`, and its output is the value `name`.
 
-    `params` are learned arrays by the op's parameter names; two nodes that share one hold the same array object. `layer` is the name of the foreign
-    layer it comes from, where that differs from `name`.
+    `params` are learned arrays by the op's parameter names; two nodes that share one hold the same array object.
+    `layer` is the name of the foreign layer it comes from, where that differs from `name`.
     """
 
     name: str
@@ -36,10 +37,12 @@ class Node:
 
 @dataclass(frozen=True, eq=False)
 class Preprocessing:
-    """How an image with values 0..255 becomes the network's input: channels in `channel_order`, minus `mean`, times `scale`.
+    """How an image with values 0..255 becomes the network's input: channels in `channel_order`, minus `mean`, times
+    `scale`.
 
-    `channel_order` is "RGB", "BGR" or "gray"; `mean` is (channels,) or (channels, height, width), in the order of the network's channels; `scale`
-    holds one factor per channel. `size` is (height, width). None means that the source does not say.
+    `channel_order` is "RGB", "BGR" or "gray"; `mean` is (channels,) or (channels, height, width), in the order of the
+    network's channels; `scale` holds one factor per channel. `size` is (height, width). None means that the source
+    does not say.
     """
 
     channel_order: str | None = None
@@ -61,10 +64,11 @@ class Source:
 class Graph:
     """A network: nodes in execution order, every shape known.
 
-    `inputs` maps names to full shapes, batch axis included; `outputs` maps the names that the outputs have outside to the values they are (a source may
-    give its last blob one name while several in-place layers wrote to it). `input_dtypes` names inputs that are not float32. `aliases` maps further
-    names that a source has for values (a Caffe blob after all its in-place layers) to the values. The constructor infers all shapes and refuses what
-    does not fit, every problem at once.
+    `inputs` maps names to full shapes, batch axis included; `outputs` maps the names that the outputs have outside to
+    the values they are (a source may give its last blob one name while several in-place layers wrote to it).
+    `input_dtypes` names inputs that are not float32. `aliases` maps further names that a source has for values (a
+    Caffe blob after all its in-place layers) to the values. The constructor infers all shapes and refuses what does
+    not fit, every problem at once.
     """
 
     name: str
@@ -112,7 +116,10 @@ class Graph:
         return replace(self, inputs={name: tuple(shapes.get(name, shape)) for name, shape in self.inputs.items()})
 
     def tensor_names(self) -> dict[str, str]:
-        """Return for each input and node a name that is unique in an exported model: outputs have their outside names, inputs their own."""
+        """Return for each input and node a name that is unique in an exported model:
+
+        outputs have their outside names, inputs their own.
+        """
         taken = {name: name for name in self.inputs}
         for outside, value in self.outputs.items():
             if value not in taken:
@@ -127,12 +134,10 @@ class Graph:
     def run(self, feeds: Mapping[str, Array], dtype: Any = None) -> dict[str, Array]:
         """Compute every value in NumPy, the reference for all targets: name -> array, inputs included.
 
-        `dtype` (default: that of the feeds) is what is computed in. ShapeError when a feed is missing or does not have the graph's shape.
+        `dtype` (default: that of the feeds) is what is computed in. ShapeError when a feed is missing or does not
+        have the graph's shape.
         """
-        values: dict[str, Array] = {}
-        for value, array in self.steps(feeds, dtype):
-            values[value] = array
-        return values
+        return dict(self.steps(feeds, dtype))
 
     def steps(self, feeds: Mapping[str, Array], dtype: Any = None) -> Iterator[tuple[str, Array]]:
         """Yield (name, array) in execution order; an array is forgotten here once nothing needs it any more."""
@@ -166,7 +171,11 @@ def unique_name(wanted: str, used: Iterable[str]) -> str:
 
 def _checked_feeds(graph: Graph, feeds: Mapping[str, Array], dtype: Any) -> dict[str, Array]:
     problems = [f"input '{name}' is not fed" for name in graph.inputs if name not in feeds]
-    problems += [f"there is no input '{name}'; the inputs are {', '.join(graph.inputs)}" for name in feeds if name not in graph.inputs]
+    problems += [
+        f"there is no input '{name}'; the inputs are {', '.join(graph.inputs)}"
+        for name in feeds
+        if name not in graph.inputs
+    ]
     for name, shape in graph.inputs.items():
         if name in feeds and feeds[name].shape != shape:
             problems.append(f"input '{name}' has shape {list(feeds[name].shape)}, expected {list(shape)}")
@@ -192,7 +201,11 @@ def _inferred(graph: Graph) -> dict[str, Shape]:
                 problems += [f"layer '{node.layer}': {problem}" for problem in error.problems]
                 failed.add(node.name)
     known = shapes.keys() | failed
-    problems += [f"output '{name}' is the value '{value}', which nothing computes" for name, value in graph.outputs.items() if value not in known]
+    problems += [
+        f"output '{name}' is the value '{value}', which nothing computes"
+        for name, value in graph.outputs.items()
+        if value not in known
+    ]
     if problems:
         raise ShapeError(problems)
     return shapes
@@ -215,7 +228,17 @@ def _node_shape(node: Node, shapes: Mapping[str, Shape]) -> Shape:
 
 
 def _params_differ(expected: Mapping[str, Shape], actual: Mapping[str, Shape]) -> list[str]:
-    problems = [f"parameter '{name}' is missing, expected shape {list(shape)}" for name, shape in expected.items() if name not in actual]
-    problems += [f"unexpected parameter '{name}' of shape {list(shape)}" for name, shape in actual.items() if name not in expected]
+    problems = [
+        f"parameter '{name}' is missing, expected shape {list(shape)}"
+        for name, shape in expected.items()
+        if name not in actual
+    ]
+    problems += [
+        f"unexpected parameter '{name}' of shape {list(shape)}"
+        for name, shape in actual.items()
+        if name not in expected
+    ]
     both = [name for name in expected if name in actual and expected[name] != actual[name]]
-    return problems + [f"parameter '{name}' has shape {list(actual[name])}, expected {list(expected[name])}" for name in both]
+    return problems + [
+        f"parameter '{name}' has shape {list(actual[name])}, expected {list(expected[name])}" for name in both
+    ]

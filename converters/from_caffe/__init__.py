@@ -1,4 +1,7 @@
-"""Caffe layers -> nodes: one module per op family, each with its table `LAYERS` at the foot; `reading.py` walks over a network."""
+"""Caffe layers -> nodes:
+
+one module per op family, each with its table `LAYERS` at the foot; `reading.py` walks over a network.
+"""
 
 from converters.from_caffe.reading import LAYERS, read_caffe
 

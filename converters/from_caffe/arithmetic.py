@@ -73,11 +73,16 @@ def bias(layer: LayerReading) -> list[Made]:
 
 
 def axpy(layer: LayerReading) -> list[Made]:
-    """a * x + y with one factor per image and channel, bottoms in the order a, x, y. Source: SENet's Caffe, axpy_layer.cpp."""
+    """a * x + y with one factor per image and channel, bottoms in the order a, x, y.
+
+    Source: SENet's Caffe, axpy_layer.cpp.
+    """
     layer.expect_bottoms(3)
     factor, x, y = layer.bottoms
     if layer.shape_of(factor)[:2] != layer.shape_of(x)[:2]:
-        raise ShapeError(f"factors {list(layer.shape_of(factor))} are not one per image and channel of {list(layer.shape_of(x))}")
+        raise ShapeError(
+            f"factors {list(layer.shape_of(factor))} are not one per image and channel of {list(layer.shape_of(x))}"
+        )
     scaled = layer.node("scaled", ScaleBy(0), (x, factor))
     return [Made(Sum(), (scaled, y))]
 
@@ -93,7 +98,12 @@ REDUCTIONS: dict[str, Literal["sum", "mean", "sum_absolute", "sum_squares"]] = {
 def reduction(layer: LayerReading) -> list[Made]:
     """Fold all axes from `axis` on."""
     settings = layer.settings("reduction_param")
-    return [Made(Reduction(REDUCTIONS[settings.get("operation")], settings.get("axis"), settings.get("coeff")), (layer.bottom,))]
+    return [
+        Made(
+            Reduction(REDUCTIONS[settings.get("operation")], settings.get("axis"), settings.get("coeff")),
+            (layer.bottom,),
+        )
+    ]
 
 
 def argmax(layer: LayerReading) -> list[Made]:
@@ -116,7 +126,10 @@ def dummy_data(layer: LayerReading) -> list[Made]:
     settings = layer.settings("dummy_data_param")
     shapes = [dims(shape.all("dim")) for shape in settings.all("shape")]
     if not shapes:
-        shapes = [dims(four) for four in zip(*(settings.all(name) for name in ("num", "channels", "height", "width")), strict=False)]
+        shapes = [
+            dims(four)
+            for four in zip(*(settings.all(name) for name in ("num", "channels", "height", "width")), strict=False)
+        ]
     fillers = settings.all("data_filler")
     for what, given in (("shape", shapes), ("data_filler", fillers)):
         if len(given) not in ({0, 1, layer.tops} if what == "data_filler" else {1, layer.tops}):
@@ -126,7 +139,9 @@ def dummy_data(layer: LayerReading) -> list[Made]:
         filler = fillers[top if len(fillers) > 1 else 0] if fillers else None
         if filler is not None and filler.get("type") != "constant":
             what = "random" if filler.get("type") in RANDOM_FILLERS else "unknown"
-            raise UnsupportedError(f"data_filler '{filler.get('type')}' is {what}; only constants mean something at inference")
+            raise UnsupportedError(
+                f"data_filler '{filler.get('type')}' is {what}; only constants mean something at inference"
+            )
         shape = shapes[top if len(shapes) > 1 else 0]
         value = np.full(shape, filler.get("value") if filler is not None else 0, np.float32)
         made.append(Made(Constant(shape), (), {"value": value}))

@@ -7,7 +7,7 @@ from converters.ops import Convolution, ConvolutionTranspose, Dense, Embedding, 
 
 
 def per_axis(settings: Message, name: str, rank: int, default: int, short: str = "") -> Shape:
-    """Return a repeated setting (one number, or one per spatial axis) or its `_h`, `_w` pair, as Caffe's base_conv_layer.cpp reads them."""
+    """Return a setting that is one number, one per spatial axis, or a pair of `_h` and `_w` (base_conv_layer.cpp)."""
     values = settings.all(name)
     short = short or name
     if f"{short}_h" in settings.names() or f"{short}_w" in settings.names():
@@ -29,7 +29,10 @@ def _pair(settings: Message, name: str, short: str, rank: int, values: list[int]
 def _positive(**settings: Shape) -> None:
     for name, values in settings.items():
         if not all(value > 0 for value in values):
-            raise ShapeError(f"{name} is {list(values)}, but every entry must be positive (a kernel_h needs a kernel_w, a stride_h a stride_w)")
+            raise ShapeError(
+                f"{name} is {list(values)}, but every entry must be positive "
+                "(a kernel_h needs a kernel_w, a stride_h a stride_w)"
+            )
 
 
 def window(settings: Message, rank: int) -> tuple[Shape, Shape, tuple[tuple[int, int], ...], Shape]:
@@ -56,7 +59,8 @@ def outputs_wanted(settings: Message) -> int:
 def _same_shapes(layer: LayerReading) -> None:
     shapes = {layer.shape_of(value) for value in layer.bottoms}
     if len(shapes) != 1:
-        raise ShapeError(f"bottoms have shapes {', '.join(str(list(layer.shape_of(b))) for b in layer.bottoms)}, but all must be equal")
+        stated = ", ".join(str(list(layer.shape_of(value))) for value in layer.bottoms)
+        raise ShapeError(f"bottoms have shapes {stated}, but all must be equal")
 
 
 def _convolution(layer: LayerReading, groups: int | None = None) -> list[Made]:

@@ -22,7 +22,16 @@ def prior_box(layer: LayerReading) -> list[Made]:
     if most and (len(most) != len(least) or any(b <= a for a, b in zip(least, most, strict=True))):
         raise ShapeError(f"max_size {list(most)} must be one for each min_size {list(least)} and larger than it")
     variances = tuple(settings.all("variance")) or (0.1,)
-    op = PriorBox(least, most, _ratios(settings), settings.get("clip"), variances, settings.get("offset"), _steps(settings), _image_size(settings))
+    op = PriorBox(
+        least,
+        most,
+        _ratios(settings),
+        settings.get("clip"),
+        variances,
+        settings.get("offset"),
+        _steps(settings),
+        _image_size(settings),
+    )
     return [Made(op, layer.bottoms)]
 
 

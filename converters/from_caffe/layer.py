@@ -26,11 +26,13 @@ LayerFunction = Callable[["LayerReading"], list[Made]]
 class LayerReading:
     """One Caffe layer with its settings, its inputs and its weights.
 
-    A layer function returns one `Made` per top, in order; it raises ShapeError or UnsupportedError with what is wrong (the place is added by the
-    caller).
+    A layer function returns one `Made` per top, in order; it raises ShapeError or UnsupportedError with what is wrong
+    (the place is added by the caller).
     """
 
-    def __init__(self, layer: Layer, bottoms: Sequence[str], shapes: dict[str, Shape], blobs: LayerBlobs, used: set[str]) -> None:
+    def __init__(
+        self, layer: Layer, bottoms: Sequence[str], shapes: dict[str, Shape], blobs: LayerBlobs, used: set[str]
+    ) -> None:
         self.name = layer.name
         self.type = layer.type
         self.tops = len(layer.tops)
@@ -69,7 +71,9 @@ class LayerReading:
     def expect_bottoms(self, least: int, most: int | None = None) -> None:
         """Refuse a number of bottoms outside `least` .. `most` (default: exactly `least`)."""
         if not least <= len(self.bottoms) <= (least if most is None else most):
-            raise ShapeError(f"has {len(self.bottoms)} bottoms, expected {least if most in (None, least) else f'{least} to {most}'}")
+            raise ShapeError(
+                f"has {len(self.bottoms)} bottoms, expected {least if most in (None, least) else f'{least} to {most}'}"
+            )
 
     def settings(self, name: str) -> Message:
         """Return a message with settings, such as "convolution_param"; all defaults when it is not there."""
@@ -87,8 +91,11 @@ class LayerReading:
         self.extras.append(Node(name, op, inputs, params or {}, self.name))
         return name
 
-    def learned(self, op: Op, inputs: tuple[str, ...], fillers: Mapping[str, Message], first: int = 0) -> dict[str, Array]:
-        """Return the op's params in the order of its `param_shapes`, from the weights or else from the prototxt's fillers.
+    def learned(
+        self, op: Op, inputs: tuple[str, ...], fillers: Mapping[str, Message], first: int = 0
+    ) -> dict[str, Array]:
+        """Return the op's params in the order of its `param_shapes`, from the weights or else from the prototxt's
+        fillers.
 
         `fillers` maps param names to the filler messages; `first` is the index of the layer's first array.
         """

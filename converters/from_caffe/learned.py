@@ -1,7 +1,9 @@
-"""Which array belongs to which layer: names, shared params, legacy shapes, fillers, as Caffe's Net and Blob settle them.
+"""Which array belongs to which layer: names, shared params, legacy shapes, fillers, as Caffe's Net and Blob settle
+them.
 
-Layers are matched by name only. Of several layers of one name, the first gets every copy and the last copy stays. Params of one name are one array,
-and the copy loaded last wins for all who share it (BVLC Caffe, net.cpp: CopyTrainedLayersFrom, AppendParam).
+Layers are matched by name only. Of several layers of one name, the first gets every copy and the last copy stays.
+Params of one name are one array, and the copy loaded last wins for all who share it (BVLC Caffe, net.cpp:
+CopyTrainedLayersFrom, AppendParam).
 """
 
 from collections.abc import Iterable, Sequence
@@ -46,7 +48,9 @@ class Learned:
         owner = self._loaded_last(layer, index)
         key = (*(owner or self._group(layer, index)[0]), shape)
         if key not in self._made:
-            self._made[key] = self._filled(layer, index, shape, filler) if owner is None else self._loaded(owner, layer, index, shape)
+            self._made[key] = (
+                self._filled(layer, index, shape, filler) if owner is None else self._loaded(owner, layer, index, shape)
+            )
         return self._made[key]
 
     def _group(self, layer: int, index: int) -> list[tuple[int, int]]:
@@ -61,12 +65,16 @@ class Learned:
         self.matched += 1
         if _fits(blob, shape) or (self._permissive(layer, index) and blob.array.size == prod(shape)):
             return blob.array.reshape(shape)
-        self._mismatch(layer, f"array {index} has shape {list(blob.array.shape)} in the weights, the network wants {list(shape)}")
+        self._mismatch(
+            layer, f"array {index} has shape {list(blob.array.shape)} in the weights, the network wants {list(shape)}"
+        )
         return stand_in(shape)
 
     def _permissive(self, layer: int, index: int) -> bool:
         members = self._group(layer, index)
-        return len(members) > 1 and any(self._layers[at].params[i].get("share_mode") == "PERMISSIVE" for at, i in members)
+        return len(members) > 1 and any(
+            self._layers[at].params[i].get("share_mode") == "PERMISSIVE" for at, i in members
+        )
 
     def _mismatch(self, layer: int, text: str) -> None:
         at = self._layers[layer]
@@ -84,7 +92,9 @@ class Learned:
             self._mismatch(layer, self._no_values(kind))
             return stand_in(shape)
         detail = f"constant {filler.get('value') if filler is not None else 0:g}" if kind == "constant" else kind
-        self.warnings.append(f"{at.where}: array {index} is not in the weights and keeps its filler ({detail}), as in Caffe")
+        self.warnings.append(
+            f"{at.where}: array {index} is not in the weights and keeps its filler ({detail}), as in Caffe"
+        )
         return made
 
     def _no_values(self, kind: str) -> str:
@@ -103,12 +113,16 @@ class Learned:
         if self._weights is None:
             return
         if self.wanted and not self.matched:
-            self.problems.append(f"{self._weights.path}: no layer of the network is in the weights; they hold {_named(self._weights)}")
+            self.problems.append(
+                f"{self._weights.path}: no layer of the network is in the weights; they hold {_named(self._weights)}"
+            )
         if self.problems and self.wanted:
             self.problems.append(self._side_by_side())
         unused = {copy.name for copy in self._weights.layers if copy.blobs} - {layer.name for layer in self._layers}
         if unused and self.matched:
-            self.warnings.append(f"{self._weights.path}: ignored layers that the network does not have: {', '.join(sorted(unused))}")
+            self.warnings.append(
+                f"{self._weights.path}: ignored layers that the network does not have: {', '.join(sorted(unused))}"
+            )
 
     def _side_by_side(self) -> str:
         rows = [("layer", "the network wants", "the weights hold")]

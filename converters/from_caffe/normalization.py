@@ -17,7 +17,10 @@ from converters.ops import (
 
 
 def batch_norm(layer: LayerReading) -> list[Made]:
-    """Mean and variance are stored multiplied by a third array, the moving-average factor; factor 0 means mean and variance 0."""
+    """Mean and variance are stored multiplied by a third array, the moving-average factor;
+
+    factor 0 means mean and variance 0.
+    """
     settings = layer.settings("batch_norm_param")
     if len(layer.shape_of(layer.bottom)) < 2:
         raise ShapeError(f"input has shape {list(layer.shape)}, but at least 2 axes are needed")
@@ -41,17 +44,21 @@ def _times(values: Array, factor: np.float32) -> Array:
 
 
 def fork_bn(layer: LayerReading) -> list[Made]:
-    """The forks' BN: slope, bias, mean, variance (PSPNet, DeepLab), or scale and shift with the statistics already inside (SegNet's inference files)."""
+    """The forks' BN: slope, bias, mean, variance (PSPNet, DeepLab), or scale and shift only (SegNet's inference)."""
     settings = layer.settings("bn_param")
     if len(layer.shape_of(layer.bottom)) < 2:
         raise ShapeError(f"input has shape {list(layer.shape)}, but at least 2 axes are needed")
     if layer.blob_count == 2:
         if settings.get("bn_mode") != "INFERENCE":
             raise UnsupportedError(
-                "the weights hold only scale and shift, so mean and variance of the training set are missing; SegNet's compute_bn_statistics.py "
-                "writes weights for bn_mode: INFERENCE that hold them"
+                "the weights hold only scale and shift, so mean and variance of the training set are missing; "
+                "SegNet's compute_bn_statistics.py writes weights for bn_mode: INFERENCE that hold them"
             )
-        return [Made(Scale(bias=True), layer.bottoms, {name: _channels(layer, i) for i, name in enumerate(("scale", "bias"))})]
+        return [
+            Made(
+                Scale(bias=True), layer.bottoms, {name: _channels(layer, i) for i, name in enumerate(("scale", "bias"))}
+            )
+        ]
     names = ("scale", "bias", "mean", "variance")
     params = {name: _channels(layer, i) for i, name in enumerate(names)}
     return [Made(BatchNormalization(settings.get("eps"), True), layer.bottoms, params)]
@@ -82,7 +89,9 @@ def mvn(layer: LayerReading) -> list[Made]:
     settings = layer.settings("mvn_param")
     if not 2 <= len(layer.shape_of(layer.bottom)) <= 4:
         raise ShapeError(f"input has shape {list(layer.shape)}, but MVN needs 2 to 4 axes")
-    op = MeanVarianceNormalization(settings.get("normalize_variance"), settings.get("across_channels"), settings.get("eps"))
+    op = MeanVarianceNormalization(
+        settings.get("normalize_variance"), settings.get("across_channels"), settings.get("eps")
+    )
     return [Made(op, layer.bottoms)]
 
 

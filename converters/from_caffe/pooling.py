@@ -1,17 +1,27 @@
 """Pooling, SPP, ROIPooling and the forks' Upsample."""
 
 from math import ceil
-from typing import Literal
 
 from converters.caffe_tree import Message
 from converters.errors import ShapeError, UnsupportedError
 from converters.from_caffe.layer import LayerFunction, LayerReading, Made
-from converters.ops import Concat, Flatten, GlobalPooling, MaxUnpooling, NearestUpsampling, Pooling, PoolingIndices, RegionPooling, Shape
+from converters.ops import (
+    Concat,
+    Flatten,
+    GlobalPooling,
+    MaxUnpooling,
+    NearestUpsampling,
+    Pooling,
+    PoolingIndices,
+    RegionPooling,
+    Shape,
+)
+from converters.ops.pooling import Method
 
-METHODS: dict[str, Literal["max", "average"]] = {"MAX": "max", "AVE": "average"}
+METHODS: dict[str, Method] = {"MAX": "max", "AVE": "average"}
 
 
-def _method(settings: Message) -> Literal["max", "average"]:
+def _method(settings: Message) -> Method:
     kind = settings.get("pool")
     if kind not in METHODS:
         raise UnsupportedError(f"pool: {kind} has no meaning on a CPU in Caffe and is not supported")
@@ -43,18 +53,24 @@ def pooling(layer: LayerReading) -> list[Made]:
     method = _method(settings)
     if len(layer.shape_of(layer.bottom)) != 4:
         raise ShapeError(f"input has shape {list(layer.shape)}, but Pooling needs 4 axes")
-    if settings.get("global_pooling"):
-        _check_global(settings)
-        made, (kernel, stride, pads), up = Made(GlobalPooling(method), layer.bottoms), (layer.shape[2:], (1, 1), ((0, 0), (0, 0))), False
-    else:
-        (kernel, stride, pads) = _windows(settings)
-        up = settings.get("ceil_mode") if settings.has("ceil_mode") else settings.get("round_mode") == "CEIL"
-        made = Made(Pooling(kernel, stride, pads, up, method), layer.bottoms)
+    made, windows = _global(layer, method) if settings.get("global_pooling") else _windowed(layer, method)
     if layer.tops < 2:
         return [made]
     if method != "max":
         raise ShapeError("only MAX pooling has a second top")
-    return [made, Made(PoolingIndices(kernel, stride, pads, up), layer.bottoms)]
+    return [made, Made(windows, layer.bottoms)]
+
+
+def _global(layer: LayerReading, method: Method) -> tuple[Made, PoolingIndices]:
+    _check_global(layer.settings("pooling_param"))
+    return Made(GlobalPooling(method), layer.bottoms), PoolingIndices(layer.shape[2:], (1, 1), ((0, 0), (0, 0)))
+
+
+def _windowed(layer: LayerReading, method: Method) -> tuple[Made, PoolingIndices]:
+    settings = layer.settings("pooling_param")
+    kernel, stride, pads = _windows(settings)
+    up = settings.get("ceil_mode") if settings.has("ceil_mode") else settings.get("round_mode") == "CEIL"
+    return Made(Pooling(kernel, stride, pads, up, method), layer.bottoms), PoolingIndices(kernel, stride, pads, up)
 
 
 def _windows(settings: Message) -> tuple[Shape, Shape, tuple[tuple[int, int], ...]]:
@@ -84,7 +100,7 @@ def spp(layer: LayerReading) -> list[Made]:
     return [Made(Concat(1), tuple(parts))]
 
 
-def _pyramid_level(shape: Shape, bins: int, method: Literal["max", "average"]) -> Pooling:
+def _pyramid_level(shape: Shape, bins: int, method: Method) -> Pooling:
     if len(shape) != 4:
         raise ShapeError(f"input has shape {list(shape)}, but SPP needs 4 axes")
     if bins > min(shape[2:]):
@@ -105,11 +121,17 @@ def roi_pooling(layer: LayerReading) -> list[Made]:
 
 
 def upsample(layer: LayerReading) -> list[Made]:
-    """With one bottom each pixel is repeated (YOLO forks); with two, values go where the pooling indices say (SegNet)."""
+    """With one bottom each pixel is repeated (YOLO forks);
+
+    with two, values go where the pooling indices say (SegNet).
+    """
     settings = layer.settings("upsample_param")
     layer.expect_bottoms(1, 2)
     if not layer.has_settings("upsample_param"):
-        raise UnsupportedError("the type Upsample is known from forks of Caffe only, where its upsample_param states a scale; this layer has none")
+        raise UnsupportedError(
+            "the type Upsample is known from forks of Caffe only, where its upsample_param states a scale; "
+            "this layer has none"
+        )
     if len(layer.bottoms) == 1:
         names = [f"scale_{axis}" if settings.has(f"scale_{axis}") else "scale" for axis in "hw"]
         return [Made(NearestUpsampling(tuple(settings.get(name) for name in names)), layer.bottoms)]
@@ -117,7 +139,7 @@ def upsample(layer: LayerReading) -> list[Made]:
     for axis, n in zip("hw", layer.shape[2:], strict=True):
         factor = settings.get(f"scale_{axis}") if settings.has(f"scale_{axis}") else settings.get("scale")
         fixed = settings.get(f"upsample_{axis}")
-        size.append(fixed if fixed else n * factor - int(settings.get(f"pad_out_{axis}")))
+        size.append(fixed or n * factor - int(settings.get(f"pad_out_{axis}")))
     return [Made(MaxUnpooling(tuple(size)), layer.bottoms)]
 
 

@@ -4,12 +4,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from converters.caffe_blobs import Weights
 from converters.caffe_net import Layer, NetState, resolve
 from converters.caffe_text import read_prototxt
 from converters.caffe_weights import read_weights
 from converters.errors import ConversionError, ShapeError, did_you_mean
-from converters.from_caffe import activation, arithmetic, convolution, detection, normalization, pooling, recurrent, shape, training
+from converters.from_caffe import (
+    activation,
+    arithmetic,
+    convolution,
+    detection,
+    normalization,
+    pooling,
+    recurrent,
+    shape,
+    training,
+)
 from converters.from_caffe.arithmetic import dims
 from converters.from_caffe.layer import LayerFunction, LayerReading
 from converters.from_caffe.learned import Learned
@@ -23,13 +32,18 @@ WITHOUT_OP = frozenset({"Input", "Split", *training.DATA_LAYERS, *training.LOSS_
 
 
 def read_caffe(
-    prototxt: str | Path, weights: str | Path | None = None, *, state: NetState | None = None, input_shapes: Mapping[str, Shape] | None = None
+    prototxt: str | Path,
+    weights: str | Path | None = None,
+    *,
+    state: NetState | None = None,
+    input_shapes: Mapping[str, Shape] | None = None,
 ) -> Graph:
     """Read a Caffe network and its weights as a Graph.
 
-    `weights` is a caffemodel of any format, or HDF5; without it only networks whose learned arrays have fillers that are no random numbers can be
-    read. `state` chooses layers by phase, stage and level; `input_shapes` replaces or adds input sizes by blob name. Training networks become
-    their deploy form. Raises ConversionError with all problems found, each with file and line.
+    `weights` is a caffemodel of any format, or HDF5; without it only networks whose learned arrays have fillers that
+    are no random numbers can be read. `state` chooses layers by phase, stage and level; `input_shapes` replaces or
+    adds input sizes by blob name. Training networks become their deploy form. Raises ConversionError with all
+    problems found, each with file and line.
     """
     net = resolve(read_prototxt(prototxt), state)
     learned_from = read_weights(weights) if weights is not None else None
@@ -37,16 +51,26 @@ def read_caffe(
     walk.problems += unknown_types(net.layers)
     walk.all_layers()
     files = {str(path): "" for path in (prototxt, weights) if path is not None}
-    return walk.graph(net.name or Path(prototxt).stem, files, [*net.warnings], learned_from)
+    return walk.graph(net.name or Path(prototxt).stem, files, [*net.warnings])
 
 
 def unknown_types(layers: list[Layer]) -> list[str]:
     """Return a problem for each layer of a type that cannot be read."""
     known = LAYERS.keys() | WITHOUT_OP
     return [
-        f"{layer.message.where('type')}: layer '{layer.name}': type '{layer.type}' cannot be converted{did_you_mean(layer.type, known)}"
+        f"{layer.message.where('type')}: layer '{layer.name}': type '{layer.type}' cannot be converted"
+        f"{did_you_mean(layer.type, known)}"
         for layer in layers
         if layer.type and layer.type not in known
+    ]
+
+
+def _without_effect(layer: Layer) -> list[str]:
+    """Return a warning for each setting that the layer's type, or its other settings, make idle, as in Caffe."""
+    return [
+        f"{layer.message.path}:{line}: layer '{layer.name}': {name} has no effect here, as in Caffe"
+        for name, line in layer.message.unread()
+        if "filler" not in name
     ]
 
 
@@ -103,10 +127,18 @@ class _Walk:
         values = [self.wiring.values.get(blob) for blob in layer.bottoms]
         if layer.type == "SoftmaxWithLoss" and values and values[0]:
             if len(layer.tops) > 1:
-                raise ShapeError("has two tops, which no released Caffe loads: loss_weight must be unspecified or specified once per top")
+                raise ShapeError(
+                    "has two tops, which no released Caffe loads: loss_weight must be unspecified or "
+                    "specified once per top"
+                )
             self.softmaxes.append((layer, values[0], layer.param("softmax_param").get("axis")))
-        elif layer.type not in training.LOSS_LAYERS | training.SILENT_LAYERS and not self.dropped.issuperset(layer.bottoms):
-            raise ShapeError(f"reads labels or losses ({', '.join(self.dropped.intersection(layer.bottoms))}), which a deployed network does not have")
+        elif layer.type not in training.LOSS_LAYERS | training.SILENT_LAYERS and not self.dropped.issuperset(
+            layer.bottoms
+        ):
+            raise ShapeError(
+                f"reads labels or losses ({', '.join(sorted(self.dropped.intersection(layer.bottoms)))}), "
+                "which a deployed network does not have"
+            )
         for blob in layer.bottoms:
             if blob not in self.wiring.values and blob not in self.dropped:
                 raise ShapeError(f"reads the blob '{blob}', which no layer before it writes")
@@ -143,15 +175,19 @@ class _Walk:
 
     def _convert(self, index: int, layer: Layer) -> None:
         values = self.wiring.read(layer)
-        reading = LayerReading(layer, values, self.shapes, self.learned.of(index), self.wiring.used | self.wiring.reserved)
+        reading = LayerReading(
+            layer, values, self.shapes, self.learned.of(index), self.wiring.used | self.wiring.reserved
+        )
         made = LAYERS[layer.type](reading)
         if len(made) != len(layer.tops):
             raise ShapeError(f"has {len(layer.tops)} tops, expected {len(made)}")
         if reading.inplace and layer.type == "Eltwise" and len(made[0].inputs) < len(values):
             self.warnings.append(
-                f"{layer.where}: works in place, so Caffe clears its first bottom '{layer.bottoms[0]}' before reading it; the result leaves that "
-                "bottom out, as in Caffe. Give the layer a top of its own if the sum is meant"
+                f"{layer.where}: works in place, so Caffe clears its first bottom '{layer.bottoms[0]}' before "
+                "reading it; the result leaves that bottom out, as in Caffe. "
+                "Give the layer a top of its own if the sum is meant"
             )
+        self.warnings += _without_effect(layer)
         self.wiring.used.update(node.name for node in reading.extras)
         self.nodes += reading.extras
         for top, step in enumerate(made):
@@ -160,7 +196,7 @@ class _Walk:
             self.shapes[name] = shape
             self.nodes.append(Node(name, step.op, step.inputs, step.params, layer.name))
 
-    def graph(self, name: str, files: dict[str, str], warnings: list[str], weights: Weights | None) -> Graph:
+    def graph(self, name: str, files: dict[str, str], warnings: list[str]) -> Graph:
         """Return the network, or raise all problems."""
         outputs = self._outputs()
         self._check_asked()
@@ -203,8 +239,13 @@ class _Walk:
         added: dict[str, str] = {}
         wanted = {(value, axis % max(len(self.shapes[value]), 1)): layer for layer, value, axis in self.softmaxes}
         for (value, axis), layer in wanted.items():
-            if not any(isinstance(n.op, Softmax) and n.inputs == (value,) and n.op.axis % len(self.shapes[value]) == axis for n in self.nodes):
-                name = unique_name("prob" if len(wanted) == 1 else f"{value}_prob", self.wiring.used | self.wiring.reserved)
+            if not any(
+                isinstance(n.op, Softmax) and n.inputs == (value,) and n.op.axis % len(self.shapes[value]) == axis
+                for n in self.nodes
+            ):
+                name = unique_name(
+                    "prob" if len(wanted) == 1 else f"{value}_prob", self.wiring.used | self.wiring.reserved
+                )
                 self.wiring.used.add(name)
                 self.shapes[name] = self.shapes[value]
                 self.nodes.append(Node(name, Softmax(axis), (value,), {}, layer.name))
@@ -220,6 +261,6 @@ class _Walk:
 
     def _check_asked(self) -> None:
         for name in self.asked.keys() - self.inputs.keys() - self.unknown:
-            self.problems.append(f"there is no input '{name}' to give a shape to; the inputs are {', '.join(self.inputs) or 'none'}")
-
-
+            self.problems.append(
+                f"there is no input '{name}' to give a shape to; the inputs are {', '.join(self.inputs) or 'none'}"
+            )

@@ -14,7 +14,9 @@ def _inputs(layer: LayerReading, states: int) -> tuple[int, bool, bool]:
     layer.expect_bottoms(least, least + 1)
     wanted_tops = 1 + states * exposed
     if layer.tops != wanted_tops:
-        raise ShapeError(f"has {layer.tops} tops, expected {wanted_tops} {'with' if exposed else 'without'} expose_hidden")
+        raise ShapeError(
+            f"has {layer.tops} tops, expected {wanted_tops} {'with' if exposed else 'without'} expose_hidden"
+        )
     return units, len(layer.bottoms) == least + 1, exposed
 
 

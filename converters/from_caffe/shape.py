@@ -1,8 +1,22 @@
 """Layers that move values about: Concat, Slice, Reshape, Flatten, Permute, Crop, Tile, Filter and others."""
 
+from itertools import pairwise
+
 from converters.errors import ShapeError
 from converters.from_caffe.layer import LayerFunction, LayerReading, Made
-from converters.ops import BatchReindex, BilinearResize, Concat, Crop, Filter, Flatten, Permute, Reshape, ShuffleChannels, Slice, Tile
+from converters.ops import (
+    BatchReindex,
+    BilinearResize,
+    Concat,
+    Crop,
+    Filter,
+    Flatten,
+    Permute,
+    Reshape,
+    ShuffleChannels,
+    Slice,
+    Tile,
+)
 from converters.ops.base import positive_axis
 
 
@@ -29,7 +43,7 @@ def slice_(layer: LayerReading) -> list[Made]:
     if not points and size % layer.tops:
         raise ShapeError(f"{layer.tops} tops do not divide axis {axis} of size {size} evenly; give slice points")
     edges = [0, *points, size] if points else [i * size // layer.tops for i in range(layer.tops + 1)]
-    return [Made(Slice(axis, start, stop), layer.bottoms) for start, stop in zip(edges, edges[1:], strict=False)]
+    return [Made(Slice(axis, start, stop), layer.bottoms) for start, stop in pairwise(edges)]
 
 
 def reshape(layer: LayerReading) -> list[Made]:
@@ -59,7 +73,9 @@ def crop(layer: LayerReading) -> list[Made]:
     rank = len(layer.shape)
     axis, offsets = positive_axis(settings.get("axis"), rank), tuple(settings.all("offset"))
     if len(offsets) not in (0, 1, rank - axis):
-        raise ShapeError(f"{len(offsets)} offsets for {rank - axis} axes from axis {axis} on; give one, or one per axis")
+        raise ShapeError(
+            f"{len(offsets)} offsets for {rank - axis} axes from axis {axis} on; give one, or one per axis"
+        )
     full = offsets if len(offsets) == rank - axis else (offsets[0] if offsets else 0,) * (rank - axis)
     return [Made(Crop(axis, full), layer.bottoms)]
 

@@ -1,4 +1,7 @@
-"""From a training network to its deploy form: data layers become inputs, losses and measures go, SoftmaxWithLoss leaves a Softmax."""
+"""From a training network to its deploy form:
+
+data layers become inputs, losses and measures go, SoftmaxWithLoss leaves a Softmax.
+"""
 
 from collections.abc import Mapping
 
@@ -21,14 +24,32 @@ DATA_LAYERS: dict[str, str] = {
     "AnnotatedData": "data_param",
 }
 LOSS_LAYERS = frozenset(
-    "Accuracy CenterLoss ContrastiveLoss DetectionEvaluate EuclideanLoss FocalLoss HingeLoss InfogainLoss MultiBoxLoss MultinomialLogisticLoss "
-    "SigmoidCrossEntropyLoss SmoothL1Loss SoftmaxWithFocalLoss SoftmaxWithLoss TripletLoss".split()
+    {
+        "Accuracy",
+        "CenterLoss",
+        "ContrastiveLoss",
+        "DetectionEvaluate",
+        "EuclideanLoss",
+        "FocalLoss",
+        "HingeLoss",
+        "InfogainLoss",
+        "MultiBoxLoss",
+        "MultinomialLogisticLoss",
+        "SigmoidCrossEntropyLoss",
+        "SmoothL1Loss",
+        "SoftmaxWithFocalLoss",
+        "SoftmaxWithLoss",
+        "TripletLoss",
+    }
 )
 SILENT_LAYERS = frozenset({"Silence", "HDF5Output"})
 
 
 def data_shape(layer: Layer, asked: Mapping[str, Shape], layers: list[Layer], learned: Learned) -> Shape:
-    """Return the shape of a data layer's first top: asked for, or from its crop, its batch size and the channels of whoever reads it."""
+    """Return the shape of a data layer's first top:
+
+    asked for, or from its crop, its batch size and the channels of whoever reads it.
+    """
     top = layer.tops[0]
     if top in asked:
         return asked[top]
@@ -40,7 +61,9 @@ def data_shape(layer: Layer, asked: Mapping[str, Shape], layers: list[Layer], le
         crop = transform.get("crop_size") or 0
         size = (_channels(layer, transform, layers, learned), crop, crop)
     if min(size) < 1:
-        raise ShapeError(f"does not say how large its images are; state the size, as in --input-shape {top}=1x3x224x224")
+        raise ShapeError(
+            f"does not say how large its images are; state the size, as in --input-shape {top}=1x3x224x224"
+        )
     return (batch, *size)
 
 
@@ -61,7 +84,8 @@ def _channels(layer: Layer, transform: Message, layers: list[Layer], learned: Le
 
 
 def data_preprocessing(layer: Layer, shape: Shape) -> tuple[Preprocessing, list[str]]:
-    """Return what a data layer does to its images (BVLC Caffe, data_transformer.cpp: minus mean, then times scale), and warnings.
+    """Return what a data layer does to its images (BVLC Caffe, data_transformer.cpp: minus mean, then times scale),
+    and warnings.
 
     Caffe reads images through OpenCV, so three channels are BGR.
     """
@@ -69,7 +93,9 @@ def data_preprocessing(layer: Layer, shape: Shape) -> tuple[Preprocessing, list[
     channels = shape[1]
     means, warnings = transform.all("mean_value"), []
     if transform.has("mean_file"):
-        warnings.append(f"{layer.where}: its mean file '{transform.get('mean_file')}' is not read; give it with --mean-file")
+        warnings.append(
+            f"{layer.where}: its mean file '{transform.get('mean_file')}' is not read; give it with --mean-file"
+        )
     mean = None
     if len(means) in (1, channels):
         mean = np.broadcast_to(np.array(means, np.float32), (channels,)).copy()

@@ -1,4 +1,5 @@
-"""Which value a blob name means at each point of a network, as Caffe's Net wires them (BVLC Caffe, net.cpp, insert_splits.cpp).
+"""Which value a blob name means at each point of a network, as Caffe's Net wires them (BVLC Caffe, net.cpp,
+insert_splits.cpp).
 
 A blob that an in-place layer overwrites becomes a new value; layers after it read the new one.
 """
@@ -11,8 +12,32 @@ from converters.errors import ShapeError, UnsupportedError
 
 # Types whose code may read and write the same memory. Elsewhere the original computes garbage or stops.
 INPLACE_TYPES = frozenset(
-    "AbsVal BatchNorm BN BNLL Bias Clip Dropout ELU Eltwise Exp LRN Log MVN Normalize PReLU Power ReLU ReLU6 Scale Sigmoid Softmax Swish TanH "
-    "Threshold".split()
+    {
+        "AbsVal",
+        "BatchNorm",
+        "BN",
+        "BNLL",
+        "Bias",
+        "Clip",
+        "Dropout",
+        "ELU",
+        "Eltwise",
+        "Exp",
+        "LRN",
+        "Log",
+        "MVN",
+        "Normalize",
+        "PReLU",
+        "Power",
+        "ReLU",
+        "ReLU6",
+        "Scale",
+        "Sigmoid",
+        "Softmax",
+        "Swish",
+        "TanH",
+        "Threshold",
+    }
 )
 # Types whose top is the bottom's memory under another name or shape (Blob::ShareData).
 SHARING_TYPES = frozenset({"Split", "Flatten", "Reshape"})
@@ -60,7 +85,8 @@ class Wiring:
         memory, writes = self._memory[self.values[blob]]
         if memory.writes != writes:
             raise UnsupportedError(
-                f"the blob '{blob}' shares its memory with one that an in-place layer has overwritten, so Caffe would read the overwritten values; "
+                f"the blob '{blob}' shares its memory with one that an in-place layer has overwritten, so Caffe "
+                "would read the overwritten values; "
                 "give the in-place layer a top of its own if that is not meant"
             )
 
@@ -71,17 +97,24 @@ class Wiring:
         if layer.tops.index(blob) != index or layer.bottoms.count(blob) > 1 or value in self._readers:
             other = self._readers.get(value, layer.name)
             raise ShapeError(
-                f"writes the blob '{blob}' in place, but layer '{other}' reads its old value as well (in Caffe: produced by multiple sources)"
+                f"writes the blob '{blob}' in place, but layer '{other}' reads its old value as well "
+                "(in Caffe: produced by multiple sources)"
             )
         if layer.type not in INPLACE_TYPES:
             raise ShapeError(f"writes its bottom '{blob}' in place, which {layer.type} cannot")
 
     def write(self, layer: Layer, index: int) -> str:
-        """Return the name of the value for a new top, and let the blob mean it from here on; ShapeError if another layer writes the blob."""
+        """Return the name of the value for a new top, and let the blob mean it from here on;
+
+        ShapeError if another layer writes the blob.
+        """
         blob = layer.tops[index]
         inplace = index < len(layer.bottoms) and layer.bottoms[index] == blob
         if not inplace and blob in self._writer:
-            raise ShapeError(f"writes the blob '{blob}', which layer '{self._writer[blob]}' writes already (in Caffe: produced by multiple sources)")
+            raise ShapeError(
+                f"writes the blob '{blob}', which layer '{self._writer[blob]}' writes already "
+                "(in Caffe: produced by multiple sources)"
+            )
         value = self._inplace_name(layer, blob) if inplace else blob
         if inplace:
             memory, _ = self._memory[self.values[blob]]

@@ -1,4 +1,7 @@
-"""All ops, one module per family. Each is a class with its settings, its shape rule, its parameter shapes and its meaning in NumPy."""
+"""All ops, one module per family.
+
+Each is a class with its settings, its shape rule, its parameter shapes and its meaning in NumPy.
+"""
 
 from converters.ops.activation import (
     ELU,
@@ -19,7 +22,19 @@ from converters.ops.activation import (
     TanH,
     Threshold,
 )
-from converters.ops.arithmetic import ArgMax, Bias, BiasBy, Constant, Maximum, Preprocess, Product, Reduction, Scale, ScaleBy, Sum
+from converters.ops.arithmetic import (
+    ArgMax,
+    Bias,
+    BiasBy,
+    Constant,
+    Maximum,
+    Preprocess,
+    Product,
+    Reduction,
+    Scale,
+    ScaleBy,
+    Sum,
+)
 from converters.ops.base import Array, Op, Pads, Shape
 from converters.ops.convolution import Convolution, ConvolutionTranspose, Dense, Embedding, Im2col
 from converters.ops.detection import DetectionOutput, PriorBox
@@ -50,11 +65,72 @@ from converters.ops.shape import (
 )
 
 __all__ = [
-    "ELU", "LSTM", "RNN", "AbsoluteValue", "AffineGrid", "ArgMax", "Array", "BatchNormalization", "BatchReindex",
-    "BatchStatisticsNormalization", "Bias", "BiasBy", "BilinearResize", "BilinearSampler", "Clip", "Concat", "Constant", "Convolution",
-    "ConvolutionTranspose", "Crop", "Dense", "DetectionOutput", "Dropout", "Elementwise", "Embedding", "Exponential", "Filter", "Flatten",
-    "GlobalPooling", "Identity", "Im2col", "L2Normalization", "LocalResponseNormalization", "Logarithm", "MaxUnpooling", "Maximum",
-    "MeanVarianceNormalization", "NearestUpsampling", "NormOffset", "Op", "PReLU", "Pad", "Pads", "Permute", "Pooling", "PoolingIndices",
-    "Power", "Preprocess", "PriorBox", "Product", "ReLU", "Reduction", "RegionPooling", "Reshape", "Scale", "ScaleBy", "Shape",
-    "ShuffleChannels", "Sigmoid", "Slice", "Softmax", "Softplus", "SpatialResponseNormalization", "Sum", "Swish", "TanH", "Threshold", "Tile",
-]  # fmt: skip
+    "ELU",
+    "LSTM",
+    "RNN",
+    "AbsoluteValue",
+    "AffineGrid",
+    "ArgMax",
+    "Array",
+    "BatchNormalization",
+    "BatchReindex",
+    "BatchStatisticsNormalization",
+    "Bias",
+    "BiasBy",
+    "BilinearResize",
+    "BilinearSampler",
+    "Clip",
+    "Concat",
+    "Constant",
+    "Convolution",
+    "ConvolutionTranspose",
+    "Crop",
+    "Dense",
+    "DetectionOutput",
+    "Dropout",
+    "Elementwise",
+    "Embedding",
+    "Exponential",
+    "Filter",
+    "Flatten",
+    "GlobalPooling",
+    "Identity",
+    "Im2col",
+    "L2Normalization",
+    "LocalResponseNormalization",
+    "Logarithm",
+    "MaxUnpooling",
+    "Maximum",
+    "MeanVarianceNormalization",
+    "NearestUpsampling",
+    "NormOffset",
+    "Op",
+    "PReLU",
+    "Pad",
+    "Pads",
+    "Permute",
+    "Pooling",
+    "PoolingIndices",
+    "Power",
+    "Preprocess",
+    "PriorBox",
+    "Product",
+    "ReLU",
+    "Reduction",
+    "RegionPooling",
+    "Reshape",
+    "Scale",
+    "ScaleBy",
+    "Shape",
+    "ShuffleChannels",
+    "Sigmoid",
+    "Slice",
+    "Softmax",
+    "Softplus",
+    "SpatialResponseNormalization",
+    "Sum",
+    "Swish",
+    "TanH",
+    "Threshold",
+    "Tile",
+]

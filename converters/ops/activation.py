@@ -192,7 +192,9 @@ class Logarithm(Elementwise):
 
     def compute(self, x: Array) -> Array:
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.asarray(np.log(x.dtype.type(self.scale) * x + x.dtype.type(self.shift)) / x.dtype.type(log(self.base)))
+            return np.asarray(
+                np.log(x.dtype.type(self.scale) * x + x.dtype.type(self.shift)) / x.dtype.type(log(self.base))
+            )
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,9 @@ class Sum(_SameShapes):
 
     def compute(self, *arrays: Array) -> Array:
         dtype = arrays[0].dtype
-        terms = (x * dtype.type(c) for x, c in zip(arrays, self.coefficients, strict=True)) if self.coefficients else arrays
+        terms = (
+            (x * dtype.type(c) for x, c in zip(arrays, self.coefficients, strict=True)) if self.coefficients else arrays
+        )
         return np.asarray(reduce(np.add, terms))
 
 
@@ -66,7 +68,8 @@ def axes_from(x: Shape, axis: int, num_axes: int) -> Shape:
 
 @dataclass(frozen=True)
 class Scale(Op):
-    """y = x * scale (+ bias); the params cover `num_axes` axes from `axis` on (-1: the rest, 0: a single value) and repeat along the others.
+    """y = x * scale (+ bias); the params cover `num_axes` axes from `axis` on (-1: the rest, 0: a single value) and
+    repeat along the others.
 
     Source: BVLC Caffe, scale_layer.cpp with one bottom.
     """
@@ -109,7 +112,10 @@ class Bias(Op):
 
 @dataclass(frozen=True)
 class _Aligned(Op):
-    """An op of x and a second input whose axes line up with those of x from `axis` on; sizes are equal, or 1 in the second input."""
+    """An op of x and a second input whose axes line up with those of x from `axis` on;
+
+    sizes are equal, or 1 in the second input.
+    """
 
     axis: int = 0
     inputs_wanted: ClassVar[int | None] = 2
@@ -166,10 +172,12 @@ class Reduction(Op):
 
 @dataclass(frozen=True)
 class ArgMax(Op):
-    """The `top_k` largest values or their indices as floats, largest first; of equal values the highest index comes first.
+    """The `top_k` largest values or their indices as floats, largest first; of equal values the highest index comes
+    first.
 
-    With an `axis`: along it, `output` "indices" or "values". With axis None: over all axes but the batch, output shape (batch, rows, top_k, 1 ...)
-    of at least three axes, rows 1, or 2 for `output="both"` (indices, then values). Source: BVLC Caffe, argmax_layer.cpp.
+    With an `axis`: along it, `output` "indices" or "values". With axis None: over all axes but the batch, output
+    shape (batch, rows, top_k, 1 ...) of at least three axes, rows 1, or 2 for `output="both"` (indices, then values).
+    Source: BVLC Caffe, argmax_layer.cpp.
     """
 
     axis: int | None = None
@@ -216,10 +224,11 @@ class Constant(Op):
 
 @dataclass(frozen=True)
 class Preprocess(Op):
-    """y = (x with its channels reversed if `reverse_channels` - mean) * scale, from integers 0..255 to what a network was trained on.
+    """y = (x with its channels reversed if `reverse_channels` - mean) * scale, from integers 0..255 to what a network
+    was trained on.
 
-    Input (batch, channels, height, width), any number type; params mean (channels,) or (channels, height, width) in the output's channel order,
-    scale (channels,). The output has the dtype of the params.
+    Input (batch, channels, height, width), any number type; params mean (channels,) or (channels, height, width) in
+    the output's channel order, scale (channels,). The output has the dtype of the params.
     """
 
     reverse_channels: bool = False

@@ -1,4 +1,7 @@
-"""What every op is: settings, a shape rule, parameter shapes and a meaning in NumPy. Nothing here knows a file format."""
+"""What every op is: settings, a shape rule, parameter shapes and a meaning in NumPy.
+
+Nothing here knows a file format.
+"""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -19,8 +22,8 @@ Pads = tuple[tuple[int, int], ...]
 class Op(ABC):
     """One operation with its settings; it holds no arrays.
 
-    `inputs_wanted` is the number of inputs, or None where any number of one or more will do. `data_dependent` ops have a first axis whose size
-    only the values decide; their `output_shape` states the upper bound.
+    `inputs_wanted` is the number of inputs, or None where any number of one or more will do. `data_dependent` ops
+    have a first axis whose size only the values decide; their `output_shape` states the upper bound.
     """
 
     inputs_wanted: ClassVar[int | None] = 1

@@ -13,8 +13,8 @@ from converters.ops.windows import check_window, convolved_shape, extent, padded
 class Convolution(Op):
     """y[o] = bias[o] + sum over c, k of weight[o, c, k] * x[c, stride * i + dilation * k - pad], a cross-correlation.
 
-    Input (..., channels, *spatial) with the channels at `axis`; weight (out, channels / groups, *kernel); bias (out,). Output sizes round down.
-    Source: BVLC Caffe, base_conv_layer.cpp.
+    Input (..., channels, *spatial) with the channels at `axis`; weight (out, channels / groups, *kernel); bias
+    (out,). Output sizes round down. Source: BVLC Caffe, base_conv_layer.cpp.
     """
 
     out_channels: int
@@ -31,7 +31,11 @@ class Convolution(Op):
         spatial = x[self.axis + 1 :]
         check_window(len(spatial), kernel=self.kernel, stride=self.stride, pads=self.pads, dilation=self.dilation)
         check_groups(x[self.axis], self.out_channels, self.groups)
-        return (*x[: self.axis], self.out_channels, *convolved_shape(spatial, self.kernel, self.stride, self.pads, self.dilation))
+        return (
+            *x[: self.axis],
+            self.out_channels,
+            *convolved_shape(spatial, self.kernel, self.stride, self.pads, self.dilation),
+        )
 
     def param_shapes(self, x: Shape) -> dict[str, Shape]:
         weight = (self.out_channels, x[self.axis] // self.groups, *self.kernel)
@@ -64,8 +68,8 @@ def check_groups(channels: int, out_channels: int, groups: int) -> None:
 class ConvolutionTranspose(Op):
     """The adjoint of Convolution: y[o, stride * i + dilation * k - pad] += weight[c, o, k] * x[c, i]; then + bias[o].
 
-    Input (batch, channels, *spatial); weight (channels, out / groups, *kernel); bias (out,). Positive `pads` crop the output.
-    Output size: stride * (n - 1) + dilation * (kernel - 1) + 1 - pads. Source: BVLC Caffe, deconv_layer.cpp.
+    Input (batch, channels, *spatial); weight (channels, out / groups, *kernel); bias (out,). Positive `pads` crop the
+    output. Output size: stride * (n - 1) + dilation * (kernel - 1) + 1 - pads. Source: BVLC Caffe, deconv_layer.cpp.
     """
 
     out_channels: int
@@ -100,7 +104,7 @@ class ConvolutionTranspose(Op):
         kernels = weight.reshape(self.groups, channels // self.groups, per_group, *self.kernel)
         full = np.zeros((batch, self.groups, per_group, *self._full(tuple(spatial))), x.dtype)
         for offset, view in taps(full, self.kernel, self.stride, self.dilation, tuple(spatial)):
-            view += (last_axes(kernels, offset).swapaxes(1, 2) @ columns).reshape(view.shape)
+            view[...] = view + (last_axes(kernels, offset).swapaxes(1, 2) @ columns).reshape(view.shape)
         y = padded(full.reshape(batch, self.out_channels, *full.shape[3:]), tuple((-b, -a) for b, a in self.pads))
         return y if bias is None else y + bias.reshape(-1, *(1,) * len(spatial))
 
@@ -140,7 +144,8 @@ class Dense(Op):
 class Embedding(Op):
     """y = weight[x] + bias; x holds whole numbers as floats in 0 .. entries - 1.
 
-    Input any shape; weight (entries, features); bias (features,); output (*x.shape, features). Source: BVLC Caffe, embed_layer.cpp.
+    Input any shape; weight (entries, features); bias (features,); output (*x.shape, features). Source: BVLC Caffe,
+    embed_layer.cpp.
     """
 
     entries: int
@@ -161,7 +166,10 @@ class Embedding(Op):
 
 @dataclass(frozen=True)
 class Im2col(Op):
-    """Lay out every window as a column: output (batch, channels * kernel area, *out), channel slowest. Source: BVLC Caffe, im2col_layer.cpp."""
+    """Lay out every window as a column:
+
+    output (batch, channels * kernel area, *out), channel slowest. Source: BVLC Caffe, im2col_layer.cpp.
+    """
 
     kernel: Shape
     stride: Shape

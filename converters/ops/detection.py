@@ -14,11 +14,12 @@ CodeType = Literal["corner", "center_size", "corner_size"]
 
 @dataclass(frozen=True)
 class PriorBox(Op):
-    """Default boxes around each cell of a feature map, in fractions of the image: rows xmin, ymin, xmax, ymax; then their variances.
+    """Default boxes around each cell of a feature map, in fractions of the image: rows xmin, ymin, xmax, ymax; then
+    their variances.
 
-    Inputs: feature map and image (both (batch, channels, height, width), only their shapes count). Output (1, 2, 4 * height * width * boxes).
-    `aspect_ratios` holds the ratios besides 1, flipped ones included; `steps` and `image_size` are (height, width), None where the inputs decide.
-    Source: SSD's Caffe, prior_box_layer.cpp.
+    Inputs: feature map and image (both (batch, channels, height, width), only their shapes count). Output (1, 2, 4 *
+    height * width * boxes). `aspect_ratios` holds the ratios besides 1, flipped ones included; `steps` and
+    `image_size` are (height, width), None where the inputs decide. Source: SSD's Caffe, prior_box_layer.cpp.
     """
 
     min_sizes: tuple[float, ...]
@@ -78,9 +79,10 @@ class PriorBox(Op):
 class DetectionOutput(Op):
     """Decode box offsets against prior boxes, suppress overlapping boxes per class, and list what is left.
 
-    Inputs: locations (batch, priors * 4 [* classes]), confidences (batch, priors * classes), priors (1, 2, priors * 4) as PriorBox gives them.
-    Output (1, 1, detections, 7): rows image, class, confidence, xmin, ymin, xmax, ymax; per image, classes ascend and confidences descend within a
-    class. Without any detection one row per image: image, then -1 six times. Source: SSD's Caffe, detection_output_layer.cpp, bbox_util.cpp.
+    Inputs: locations (batch, priors * 4 [* classes]), confidences (batch, priors * classes), priors (1, 2, priors *
+    4) as PriorBox gives them. Output (1, 1, detections, 7): rows image, class, confidence, xmin, ymin, xmax, ymax;
+    per image, classes ascend and confidences descend within a class. Without any detection one row per image: image,
+    then -1 six times. Source: SSD's Caffe, detection_output_layer.cpp, bbox_util.cpp.
     """
 
     classes: int
@@ -101,9 +103,14 @@ class DetectionOutput(Op):
             raise ShapeError(f"priors have shape {list(priors)}, expected [1, 2, 4 * boxes]")
         count = priors[2] // 4
         sets = 1 if self.share_location else self.classes
-        for what, shape, wanted in (("locations", locations, count * 4 * sets), ("confidences", confidences, count * self.classes)):
+        for what, shape, wanted in (
+            ("locations", locations, count * 4 * sets),
+            ("confidences", confidences, count * self.classes),
+        ):
             if int(np.prod(shape[1:])) != wanted:
-                raise ShapeError(f"{what} have shape {list(shape)}, expected {wanted} values per image for {count} priors")
+                raise ShapeError(
+                    f"{what} have shape {list(shape)}, expected {wanted} values per image for {count} priors"
+                )
         per_class = count if self.top_k < 0 else min(self.top_k, count)
         most = per_class * (self.classes - (0 <= self.background < self.classes))
         return (1, 1, locations[0] * (most if self.keep_top_k < 0 else min(most, self.keep_top_k)), 7)
@@ -111,7 +118,9 @@ class DetectionOutput(Op):
     def compute(self, locations: Array, confidences: Array, priors: Array) -> Array:
         batch = locations.shape[0]
         scores = confidences.reshape(batch, -1, self.classes)
-        rows = [row for image in range(batch) for row in self._image_rows(image, locations[image], scores[image], priors)]
+        rows = [
+            row for image in range(batch) for row in self._image_rows(image, locations[image], scores[image], priors)
+        ]
         if not rows:
             rows = [[image, *(-1.0,) * 6] for image in range(batch)]
         return np.array(rows, locations.dtype).reshape(1, 1, -1, 7)
@@ -160,7 +169,10 @@ class DetectionOutput(Op):
 
 
 def overlaps(box: Array, others: Array) -> Array:
-    """Return intersection over union of one box (4,) with others (n, 4); boxes are corners, and an inside-out box has no area."""
+    """Return intersection over union of one box (4,) with others (n, 4);
+
+    boxes are corners, and an inside-out box has no area.
+    """
     sides = np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2])
     common = np.where((sides > 0).all(1), sides.prod(1), 0)
     areas = [np.where((b[:, 2:] >= b[:, :2]).all(1), (b[:, 2:] - b[:, :2]).prod(1), 0) for b in (box[None], others)]

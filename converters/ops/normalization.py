@@ -22,7 +22,8 @@ class _SameShape(Op):
 class BatchNormalization(_SameShape):
     """y = (x - mean) / sqrt(variance + epsilon), with `affine` then * scale + bias; one value per channel (axis 1).
 
-    Params mean, variance[, scale, bias]: (channels,). Source: Ioffe and Szegedy 2015, algorithm 2; BVLC Caffe, batch_norm_layer.cpp.
+    Params mean, variance[, scale, bias]: (channels,). Source: Ioffe and Szegedy 2015, algorithm 2; BVLC Caffe,
+    batch_norm_layer.cpp.
     """
 
     epsilon: float = 1e-5
@@ -32,7 +33,9 @@ class BatchNormalization(_SameShape):
         names = ("mean", "variance", "scale", "bias") if self.affine else ("mean", "variance")
         return dict.fromkeys(names, (x[1],))
 
-    def compute(self, x: Array, *, mean: Array, variance: Array, scale: Array | None = None, bias: Array | None = None) -> Array:
+    def compute(
+        self, x: Array, *, mean: Array, variance: Array, scale: Array | None = None, bias: Array | None = None
+    ) -> Array:
         def channel(values: Array) -> Array:
             return along_axis(values, 1, x.ndim)
 
@@ -58,9 +61,11 @@ class BatchStatisticsNormalization(_SameShape):
 
 @dataclass(frozen=True)
 class MeanVarianceNormalization(_SameShape):
-    """y = (x - m) / (s + epsilon) per image and channel, or per image with `across_channels`; s is the biased standard deviation.
+    """y = (x - m) / (s + epsilon) per image and channel, or per image with `across_channels`; s is the biased
+    standard deviation.
 
-    Without `normalize_variance` only the mean is taken off. Source: BVLC Caffe, mvn_layer.cpp (epsilon joins the deviation, not the variance).
+    Without `normalize_variance` only the mean is taken off. Source: BVLC Caffe, mvn_layer.cpp (epsilon joins the
+    deviation, not the variance).
     """
 
     normalize_variance: bool = True
@@ -104,7 +109,8 @@ class LocalResponseNormalization(_SameShape):
 class SpatialResponseNormalization(Op):
     """y = x * (1 + alpha * A)^-beta, A the average of squares in the window around each pixel of the same channel.
 
-    `divisor` says what an average at the border divides by. Source: BVLC Caffe, lrn_layer.cpp (WITHIN_CHANNEL, k unused); MatConvNet, vl_nnspnorm.
+    `divisor` says what an average at the border divides by. Source: BVLC Caffe, lrn_layer.cpp (WITHIN_CHANNEL, k
+    unused); MatConvNet, vl_nnspnorm.
     """
 
     kernel: Shape

@@ -19,7 +19,10 @@ Divisor = Literal["padded", "inside"]
 
 
 def pooled_size(size: int, kernel: int, stride: int, pads: tuple[int, int], ceil_mode: bool, clip: bool) -> int:
-    """Return the number of windows along one axis; with `clip`, one that starts behind the input and its left padding is dropped."""
+    """Return the number of windows along one axis;
+
+    with `clip`, one that starts behind the input and its left padding is dropped.
+    """
     before, after = pads
     room = size + before + after - kernel
     count = (-(-room // stride) if ceil_mode else room // stride) + 1
@@ -32,7 +35,10 @@ def pooled_size(size: int, kernel: int, stride: int, pads: tuple[int, int], ceil
 
 @dataclass(frozen=True)
 class _Windows(Op):
-    """Windows over the last two axes, with Caffe's rounding: up when `ceil_mode`, a last window in the right padding dropped if anything is padded."""
+    """Windows over the last two axes, with Caffe's rounding:
+
+    up when `ceil_mode`, a last window in the right padding dropped if anything is padded.
+    """
 
     kernel: Shape
     stride: Shape
@@ -47,7 +53,10 @@ class _Windows(Op):
         return (*x[:2], *(pooled_size(n, k, s, p, self.ceil_mode, clip) for n, k, s, p in axes))
 
     def overhang(self, x: Shape) -> Pads:
-        """Return the padding before each spatial axis, and after it as far as the last window reaches (negative: cells no window meets)."""
+        """Return the padding before each spatial axis, and after it as far as the last window reaches (negative:
+
+        cells no window meets).
+        """
         out = self.output_shape(x)[2:]
         axes = zip(x[2:], out, self.kernel, self.stride, self.pads, strict=True)
         return tuple((before, (o - 1) * s + k - n - before) for n, o, k, s, (before, _) in axes)
@@ -62,9 +71,9 @@ class _Windows(Op):
 class Pooling(_Windows):
     """Maximum or mean of each window; the maximum ignores padding, the mean takes it as zeros.
 
-    Input and output (batch, channels, *spatial). A mean divides by the window clipped to the padded input (`divisor="padded"`, Caffe) or to the
-    input itself (`"inside"`, MatConvNet). A window without a pixel gives -FLT_MAX as maximum.
-    Source: BVLC Caffe, pooling_layer.cpp; MatConvNet, vl_nnpool.
+    Input and output (batch, channels, *spatial). A mean divides by the window clipped to the padded input
+    (`divisor="padded"`, Caffe) or to the input itself (`"inside"`, MatConvNet). A window without a pixel gives
+    -FLT_MAX as maximum. Source: BVLC Caffe, pooling_layer.cpp; MatConvNet, vl_nnpool.
     """
 
     method: Method = "max"
@@ -98,14 +107,16 @@ class Pooling(_Windows):
 
 @dataclass(frozen=True)
 class PoolingIndices(_Windows):
-    """For each max-pooling window the flat index (row * width + column) of its first maximum, as a float; -1 where a window is empty.
+    """For each max-pooling window the flat index (row * width + column) of its first maximum, as a float; -1 where a
+    window is empty.
 
     Input and output (batch, channels, height, width). Source: the second top of BVLC Caffe's pooling_layer.cpp.
     """
 
     def compute(self, x: Array) -> Array:
         rows = np.arange(size_of(x.shape[2:])).reshape(x.shape[2:]).astype(x.dtype)
-        # Caffe compares with > from -FLT_MAX on, so the first of equal values wins and nothing beats a pixel that holds -FLT_MAX.
+        # Caffe compares with > from -FLT_MAX on, so the first of equal values wins and nothing beats a pixel that
+        # holds -FLT_MAX.
         values, indices = self._views(x, LOWEST), self._views(rows[None, None], -1.0)
         best = np.full(values[0][1].shape, LOWEST, x.dtype)
         where = np.full(best.shape, -1, x.dtype)
@@ -118,7 +129,10 @@ class PoolingIndices(_Windows):
 
 @dataclass(frozen=True)
 class GlobalPooling(Op):
-    """Maximum or mean over all spatial axes, which stay with size 1: (batch, channels, *spatial) -> (batch, channels, 1, ...)."""
+    """Maximum or mean over all spatial axes, which stay with size 1:
+
+    (batch, channels, *spatial) -> (batch, channels, 1, ...).
+    """
 
     method: Method = "average"
 
@@ -133,9 +147,11 @@ class GlobalPooling(Op):
 
 @dataclass(frozen=True)
 class MaxUnpooling(Op):
-    """Put each value where a pooling index says, zeros elsewhere; where indices repeat, the last one in row order stays.
+    """Put each value where a pooling index says, zeros elsewhere; where indices repeat, the last one in row order
+    stays.
 
-    Inputs: values and indices (batch, channels, height, width); output (batch, channels, *size). Source: SegNet's Caffe, upsample_layer.cpp.
+    Inputs: values and indices (batch, channels, height, width); output (batch, channels, *size). Source: SegNet's
+    Caffe, upsample_layer.cpp.
     """
 
     size: Shape
@@ -151,7 +167,9 @@ class MaxUnpooling(Op):
         y = np.zeros((*x.shape[:2], size_of(self.size)), x.dtype)
         flat = as_index(indices).reshape(*x.shape[:2], -1)
         if flat.size and not 0 <= flat.min() <= flat.max() < y.shape[2]:
-            raise ShapeError(f"pooling indices reach {flat.min()} .. {flat.max()}, but the output has {y.shape[2]} cells")
+            raise ShapeError(
+                f"pooling indices reach {flat.min()} .. {flat.max()}, but the output has {y.shape[2]} cells"
+            )
         np.put_along_axis(y, flat, x.reshape(flat.shape), axis=2)
         return y.reshape(*x.shape[:2], *self.size)
 
@@ -165,9 +183,10 @@ def rounded(value: float) -> int:
 class RegionPooling(Op):
     """Pool each region of interest to a fixed size.
 
-    Inputs: maps (batch, channels, height, width) and regions (count, 5) or (count, 5, 1, 1), rows [image, x1, y1, x2, y2] in image coordinates that
-    `spatial_scale` turns into map cells; with `one_based`, images and cells count from 1. Output (count, channels, *size); an empty bin gives 0.
-    Source: Fast R-CNN's Caffe, roi_pooling_layer.cpp; MatConvNet, vl_nnroipool.
+    Inputs: maps (batch, channels, height, width) and regions (count, 5) or (count, 5, 1, 1), rows [image, x1, y1, x2,
+    y2] in image coordinates that `spatial_scale` turns into map cells; with `one_based`, images and cells count from
+    1. Output (count, channels, *size); an empty bin gives 0. Source: Fast R-CNN's Caffe, roi_pooling_layer.cpp;
+    MatConvNet, vl_nnroipool.
     """
 
     size: Shape

@@ -1,4 +1,7 @@
-"""Recurrent ops, in Caffe's layout: (time, batch, features), with a continuation input that is 0 where a sequence starts."""
+"""Recurrent ops, in Caffe's layout:
+
+(time, batch, features), with a continuation input that is 0 where a sequence starts.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +16,10 @@ from converters.ops.base import Array, Op, Shape, check_rank, size_of
 
 @dataclass(frozen=True)
 class _Recurrent(Op):
-    """Inputs in this order: x (time, batch, ...), continuation (time, batch)[, static (batch, ...)][, initial state(s) (1, batch, units)]."""
+    """Inputs in this order:
+
+    x (time, batch, ...), continuation (time, batch)[, static (batch, ...)][, initial state(s) (1, batch, units)].
+    """
 
     units: int
     static: bool = False
@@ -24,7 +30,9 @@ class _Recurrent(Op):
     def output_shape(self, *inputs: Shape) -> Shape:
         wanted = 2 + self.static + self.states * self.initial
         if len(inputs) != wanted:
-            raise ShapeError(f"{len(inputs)} inputs, expected {wanted}: x, continuation, static input and initial state as configured")
+            raise ShapeError(
+                f"{len(inputs)} inputs, expected {wanted}: x, continuation, static input and initial state as set"
+            )
         x, continuation = inputs[:2]
         check_rank(x, 3, "x")
         if continuation != x[:2]:
@@ -40,7 +48,10 @@ class _Recurrent(Op):
         return self.units
 
     def _input_params(self, gates: int, *inputs: Shape) -> dict[str, Shape]:
-        params: dict[str, Shape] = {"weight_x": (gates * self.units, size_of(inputs[0][2:])), "bias": (gates * self.units,)}
+        params: dict[str, Shape] = {
+            "weight_x": (gates * self.units, size_of(inputs[0][2:])),
+            "bias": (gates * self.units,),
+        }
         if self.static:
             params["weight_static"] = (gates * self.units, size_of(inputs[2][1:]))
         return {**params, "weight_h": (gates * self.units, self.units)}
@@ -60,10 +71,12 @@ class _Recurrent(Op):
 
 @dataclass(frozen=True)
 class LSTM(_Recurrent):
-    """i, f, o = sigmoid, g = tanh of W_x x + b (+ W_static s) + W_h (cont * h); c = cont * f * c + i * g; h = o * tanh(c).
+    """i, f, o = sigmoid, g = tanh of W_x x + b (+ W_static s) + W_h (cont * h); c = cont * f * c + i * g; h = o *
+    tanh(c).
 
-    Params weight_x (4 units, in), bias (4 units,)[, weight_static (4 units, static in)], weight_h (4 units, units), gates in the order i, f, o, g;
-    initial states h, c. Output (time, batch, units): the hidden or the cell states. Source: BVLC Caffe, lstm_layer.cpp, lstm_unit_layer.cpp.
+    Params weight_x (4 units, in), bias (4 units,)[, weight_static (4 units, static in)], weight_h (4 units, units),
+    gates in the order i, f, o, g; initial states h, c. Output (time, batch, units): the hidden or the cell states.
+    Source: BVLC Caffe, lstm_layer.cpp, lstm_unit_layer.cpp.
     """
 
     returns: Literal["hidden", "cell"] = "hidden"
@@ -72,7 +85,9 @@ class LSTM(_Recurrent):
     def param_shapes(self, *inputs: Shape) -> dict[str, Shape]:
         return self._input_params(4, *inputs)
 
-    def compute(self, *arrays: Array, weight_x: Array, bias: Array, weight_h: Array, weight_static: Array | None = None) -> Array:
+    def compute(
+        self, *arrays: Array, weight_x: Array, bias: Array, weight_h: Array, weight_static: Array | None = None
+    ) -> Array:
         projected = self._projected(arrays, weight_x, bias, weight_static)
         return np.stack([h if self.returns == "hidden" else c for h, c in self._steps(arrays, projected, weight_h)])
 
@@ -90,8 +105,9 @@ class LSTM(_Recurrent):
 class RNN(_Recurrent):
     """h = tanh(W_x x + b_h (+ W_static s) + W_h (cont * h)); o = tanh(W_o h + b_o).
 
-    Params weight_x (units, in), bias (units,)[, weight_static (units, static in)], weight_h (units, units), weight_o (units, units), bias_o (units,).
-    Output (time, batch, units): o, or h for `returns="hidden"`. Source: BVLC Caffe, rnn_layer.cpp.
+    Params weight_x (units, in), bias (units,)[, weight_static (units, static in)], weight_h (units, units), weight_o
+    (units, units), bias_o (units,). Output (time, batch, units): o, or h for `returns="hidden"`. Source: BVLC Caffe,
+    rnn_layer.cpp.
     """
 
     returns: Literal["output", "hidden"] = "output"
@@ -100,7 +116,14 @@ class RNN(_Recurrent):
         return {**self._input_params(1, *inputs), "weight_o": (self.units, self.units), "bias_o": (self.units,)}
 
     def compute(
-        self, *arrays: Array, weight_x: Array, bias: Array, weight_h: Array, weight_o: Array, bias_o: Array, weight_static: Array | None = None
+        self,
+        *arrays: Array,
+        weight_x: Array,
+        bias: Array,
+        weight_h: Array,
+        weight_o: Array,
+        bias_o: Array,
+        weight_static: Array | None = None,
     ) -> Array:
         projected = self._projected(arrays, weight_x, bias, weight_static)
         (h,) = self._initial_states(arrays)

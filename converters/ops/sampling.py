@@ -14,8 +14,8 @@ from converters.ops.windows import padded
 class BilinearResize(Op):
     """Resize the last two axes bilinearly, corner pixels staying on corners, after cropping by negative `pads`.
 
-    Exactly one of: `size` (height, width); `zoom` and `shrink`, integer factors with size = (n - 1) / shrink + 1, then n + (n - 1) * (zoom - 1).
-    Source: DeepLab's Caffe, interp_layer.cpp.
+    Exactly one of: `size` (height, width); `zoom` and `shrink`, integer factors with size = (n - 1) / shrink + 1,
+    then n + (n - 1) * (zoom - 1). Source: DeepLab's Caffe, interp_layer.cpp.
     """
 
     size: Shape | None = None
@@ -73,10 +73,11 @@ class NearestUpsampling(Op):
 
 @dataclass(frozen=True)
 class AffineGrid(Op):
-    """Sampling points of an affine map: y' = c1*y + c2*x + c5, x' = c3*y + c4*x + c6 over the corners-aligned square [-1, 1].
+    """Sampling points of an affine map: y' = c1*y + c2*x + c5, x' = c3*y + c4*x + c6 over the corners-aligned square
+    [-1, 1].
 
-    Input theta (batch, 6, 1, 1); output (batch, width, 2, height), the channels-first image of MatConvNet's 2 x height x width array; index 0 of
-    the axis of two is y. Source: MatConvNet, dagnn.AffineGridGenerator.
+    Input theta (batch, 6, 1, 1); output (batch, width, 2, height), the channels-first image of MatConvNet's 2 x
+    height x width array; index 0 of the axis of two is y. Source: MatConvNet, dagnn.AffineGridGenerator.
     """
 
     size: Shape
@@ -87,7 +88,9 @@ class AffineGrid(Op):
         return (theta[0], self.size[1], 2, self.size[0])
 
     def compute(self, theta: Array) -> Array:
-        rows, columns = (np.linspace(-1, 1, n, dtype=theta.dtype) if n > 1 else np.zeros(1, theta.dtype) for n in self.size)
+        rows, columns = (
+            np.linspace(-1, 1, n, dtype=theta.dtype) if n > 1 else np.zeros(1, theta.dtype) for n in self.size
+        )
         c = theta.reshape(-1, 6, 1, 1)
         y, x = rows[None, None, :], columns[None, :, None]
         points = [c[:, 2 * i] * y + c[:, 2 * i + 1] * x + c[:, 4 + i] for i in range(2)]
@@ -98,9 +101,9 @@ class AffineGrid(Op):
 class BilinearSampler(Op):
     """Read maps at sampling points by bilinear interpolation, corners aligned, zeros outside.
 
-    Inputs: x (batch, channels, height, width), grid (batch * k, out width, 2, out height) as AffineGrid gives it, k grids for each image in turn.
-    Output (batch * k, channels, out height, out width). Source: MatConvNet, vl_nnbilinearsampler (its GPU kernel; the CPU kernel gives 0 left of the
-    first pixel's centre).
+    Inputs: x (batch, channels, height, width), grid (batch * k, out width, 2, out height) as AffineGrid gives it, k
+    grids for each image in turn. Output (batch * k, channels, out height, out width). Source: MatConvNet,
+    vl_nnbilinearsampler (its GPU kernel; the CPU kernel gives 0 left of the first pixel's centre).
     """
 
     inputs_wanted: ClassVar[int | None] = 2
@@ -108,7 +111,9 @@ class BilinearSampler(Op):
     def output_shape(self, x: Shape, grid: Shape) -> Shape:
         check_rank(x, 4)
         if len(grid) != 4 or grid[2] != 2 or grid[0] % x[0]:
-            raise ShapeError(f"grid {list(grid)} does not fit maps {list(x)}: expected [a multiple of {x[0]}, width, 2, height]")
+            raise ShapeError(
+                f"grid {list(grid)} does not fit maps {list(x)}: expected [a multiple of {x[0]}, width, 2, height]"
+            )
         return (grid[0], x[1], grid[3], grid[1])
 
     def compute(self, x: Array, grid: Array) -> Array:

@@ -65,7 +65,8 @@ class Flatten(Op):
 
 @dataclass(frozen=True)
 class Reshape(Op):
-    """Replace `num_axes` axes from `axis` on (-1: all the rest) by `dims`; 0 copies the axis at that place, one -1 takes what is left.
+    """Replace `num_axes` axes from `axis` on (-1: all the rest) by `dims`; 0 copies the axis at that place, one -1
+    takes what is left.
 
     Source: BVLC Caffe, reshape_layer.cpp. A negative `axis` counts from behind the last axis: -1 appends.
     """
@@ -126,7 +127,9 @@ class Crop(Op):
     def output_shape(self, x: Shape, like: Shape) -> Shape:
         axis = positive_axis(self.axis, len(x))
         if len(like) != len(x) or len(self.offsets) != len(x) - axis:
-            raise ShapeError(f"cannot crop {list(x)} like {list(like)} with {len(self.offsets)} offsets from axis {axis} on")
+            raise ShapeError(
+                f"cannot crop {list(x)} like {list(like)} with {len(self.offsets)} offsets from axis {axis} on"
+            )
         for n, m, o in zip(x[axis:], like[axis:], self.offsets, strict=True):
             if o < 0 or o + m > n:
                 raise ShapeError(f"cropping {list(x)} to {list(like)} at offsets {list(self.offsets)} leaves the input")
@@ -157,7 +160,10 @@ class Tile(Op):
 
 @dataclass(frozen=True)
 class BatchReindex(Op):
-    """y[i] = x[index[i]]; the index holds whole numbers as floats, shape (count,). Source: BVLC Caffe, batch_reindex_layer.cpp."""
+    """y[i] = x[index[i]]; the index holds whole numbers as floats, shape (count,).
+
+    Source: BVLC Caffe, batch_reindex_layer.cpp.
+    """
 
     inputs_wanted: ClassVar[int | None] = 2
 
@@ -193,7 +199,10 @@ class Filter(Op):
 
 @dataclass(frozen=True)
 class ShuffleChannels(Op):
-    """Split the channels (axis 1) into `groups`, and take one of each group in turn. Source: ShuffleNet, section 3.1."""
+    """Split the channels (axis 1) into `groups`, and take one of each group in turn.
+
+    Source: ShuffleNet, section 3.1.
+    """
 
     groups: int
 

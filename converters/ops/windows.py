@@ -26,7 +26,10 @@ def convolved_shape(spatial: Shape, kernel: Shape, stride: Shape, pads: Pads, di
 
 
 def padded(x: Array, pads: Pads, value: float = 0.0) -> Array:
-    """Return `x` with its last `len(pads)` axes padded with `value`; `x` itself where nothing is to do. Negative pads crop."""
+    """Return `x` with its last `len(pads)` axes padded with `value`;
+
+    `x` itself where nothing is to do. Negative pads crop.
+    """
     lead = x.ndim - len(pads)
     if any(amount < 0 for pair in pads for amount in pair):
         keep = tuple(slice(max(-b, 0), n - max(-a, 0)) for (b, a), n in zip(pads, x.shape[lead:], strict=True))
