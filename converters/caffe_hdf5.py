@@ -12,11 +12,11 @@ import h5py
 import numpy as np
 
 from converters.caffe_blobs import Blob, FloatArray, SourceLayer, Weights, as_float32, shape_problem, show_shape
+from converters.caffe_problems import Problems
 from converters.errors import FormatError
 
 MAX_LAYERS = 100_000
 MAX_DEPTH = 16
-MAX_PROBLEMS = 50
 # Caffe writes plain arrays; a compressed one may unpack to this much more than the file, and no further.
 MAX_EXPANSION = 20
 FREE_BYTES = 16 * 2**20
@@ -39,7 +39,7 @@ class _Reader:
         self._path = path
         self._file = file
         self._buffer = buffer
-        self._problems: list[str] = []
+        self._problems = Problems(str(path))
         self._layers: list[SourceLayer] = []
         self._bytes_left = len(buffer) * MAX_EXPANSION + FREE_BYTES
 
@@ -52,8 +52,7 @@ class _Reader:
         self._walk(data, "", 0)
         if not self._layers:
             self._problem("holds no layers in the group /data")
-        if self._problems:
-            raise FormatError(self._problems)
+        self._problems.check()
         return Weights(str(self._path), "", "HDF5", self._layers)
 
     def _walk(self, group: h5py.Group, name: str, depth: int) -> None:
@@ -108,8 +107,7 @@ class _Reader:
         return values
 
     def _problem(self, text: str) -> None:
-        if len(self._problems) < MAX_PROBLEMS:
-            self._problems.append(f"{self._path}: {text}")
+        self._problems.add(f"{self._path}: {text}")
 
 
 def _refusal(data: h5py.Dataset) -> str:

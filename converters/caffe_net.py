@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from converters.caffe_old_layers import Upgrade, upgraded_layers
 from converters.caffe_tree import Message
-from converters.errors import FormatError
 
 
 @dataclass(frozen=True)
@@ -47,6 +46,11 @@ class Layer:
         """The `param { }` messages, one for each blob or fewer; they hold `name` and `share_mode`."""
         return self.message.all("param")
 
+    def unread(self) -> list[str]:
+        """Return the settings of this layer that nobody asked for and that may matter, each as `path:line: name`."""
+        found = ((name, line) for name, line in self.message.unread() if name not in ("include", "exclude"))
+        return [f"{self.message.path}:{line}: {name}" for name, line in found]
+
     def param(self, name: str) -> Message:
         """Return the layer's settings, such as `convolution_param`; all defaults when the file has none."""
         return self.message.message(name)
@@ -65,17 +69,16 @@ def resolve(net: Message, state: NetState | None = None) -> Net:
     """Return the layers that a NetParameter message has in a state; raises `FormatError` with all problems."""
     upgrade = upgraded_layers(net)
     upgrade.layers[:0] = _input_layer(net, upgrade)
-    chosen = _chosen(net, state or NetState())
+    chosen = _chosen(net, state or NetState(), upgrade)
     layers = [_layer(message, upgrade) for message in upgrade.layers if _included(message, chosen, upgrade)]
-    if upgrade.problems:
-        raise FormatError(upgrade.problems)
+    upgrade.problems.check()
     return Net(net.get("name"), layers, upgrade.warnings)
 
 
 def _layer(message: Message, upgrade: Upgrade) -> Layer:
     name, kind = message.get("name"), message.get("type")
     if not kind:
-        upgrade.problems.append(f"{message.where()}: layer '{name}' has no type")
+        upgrade.problems.add(f"{message.where()}: layer '{name}' has no type")
     return Layer(name, kind, tuple(message.all("bottom")), tuple(message.all("top")), message)
 
 
@@ -108,12 +111,12 @@ def _input_shapes(net: Message, inputs: int, upgrade: Upgrade) -> Message:
     shapes, sizes = net.items("input_shape"), net.items("input_dim")
     if shapes:
         if len(shapes) != inputs:
-            upgrade.problems.append(f"{net.where('input_shape')}: {len(shapes)} 'input_shape' for {inputs} 'input'")
+            upgrade.problems.add(f"{net.where('input_shape')}: {len(shapes)} 'input_shape' for {inputs} 'input'")
         for shape, line in shapes:
             settings.add("shape", shape, line)
         return settings
     if len(sizes) != 4 * inputs:
-        upgrade.problems.append(
+        upgrade.problems.add(
             f"{net.where('input_dim')}: {len(sizes)} 'input_dim' for {inputs} 'input'; each input takes four "
             "(batch, channels, height, width), or one input_shape { dim: ... } with any number"
         )
@@ -125,14 +128,18 @@ def _input_shapes(net: Message, inputs: int, upgrade: Upgrade) -> Message:
     return settings
 
 
-def _chosen(net: Message, state: NetState) -> NetState:
-    return NetState(state.phase, state.level, (*net.message("state").all("stage"), *state.stages))
+def _chosen(net: Message, state: NetState, upgrade: Upgrade) -> NetState:
+    own = net.message("state")
+    for name, wanted in (("phase", state.phase), ("level", state.level)):
+        if own.has(name) and own.get(name) != wanted:
+            upgrade.warnings.append(f"{own.where(name)}: state {{ {name} }} gives way to the chosen {name} {wanted}")
+    return NetState(state.phase, state.level, (*own.all("stage"), *state.stages))
 
 
 def _included(layer: Message, state: NetState, upgrade: Upgrade) -> bool:
     include, exclude = layer.all("include"), layer.all("exclude")
     if include and exclude:
-        upgrade.problems.append(
+        upgrade.problems.add(
             f"{layer.where('include')}: layer '{layer.get('name')}' has include and exclude rules; give one kind only"
         )
     if include:

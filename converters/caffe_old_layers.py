@@ -7,6 +7,7 @@ it, a warning says so.
 from dataclasses import dataclass, field
 
 from converters.caffe_layer_types import V0_TYPES, V1_TYPES
+from converters.caffe_problems import Problems
 from converters.caffe_schema import fields
 from converters.caffe_tree import Message
 from converters.errors import FormatError, did_you_mean
@@ -16,8 +17,8 @@ from converters.errors import FormatError, did_you_mean
 class Upgrade:
     """The V2 layers on their way, with what was wrong and what was ignored."""
 
-    layers: list[Message] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
+    problems: Problems
+    layers: list[Message]
     warnings: list[str] = field(default_factory=list)
 
 
@@ -30,7 +31,7 @@ def upgraded_layers(net: Message) -> Upgrade:
             f"'layer' (line {new[0].line}, new format, types like \"Convolution\"); Caffe refuses such a file. "
             "Write all blocks in one of the two formats"
         )
-    upgrade = Upgrade(new)
+    upgrade = Upgrade(Problems(net.path), new)
     if any(layer.has("layer") for layer in old):
         upgrade.layers = _from_v0(net, old, upgrade)
     elif old:
@@ -88,14 +89,14 @@ def _from_v0(net: Message, old: list[Message], upgrade: Upgrade) -> list[Message
 def _check_v0_wrapper(layer: Message, upgrade: Upgrade) -> None:
     """In a V0 net Caffe reads nothing beside `layer`, `bottom` and `top`."""
     if not layer.has("layer"):
-        upgrade.problems.append(
+        upgrade.problems.add(
             f"{layer.where()}: this block has no inner 'layer {{ }}' as the file's other blocks have; "
             "Caffe would read no type and no settings from it"
         )
         return
     for name in layer.names():
         if name not in ("layer", "bottom", "top"):
-            upgrade.problems.append(
+            upgrade.problems.add(
                 f"{layer.where(name)}: '{name}' stands outside the inner 'layer {{ }}', where Caffe ignores it"
             )
 
@@ -109,7 +110,7 @@ def _melt_paddings(net: Message, old: list[Message], upgrade: Upgrade) -> list["
         melted = _V0Layer(layer, layer.items("bottom"), None)
         for index, (bottom, line) in enumerate(layer.items("bottom")):
             if bottom not in producers:
-                upgrade.problems.append(
+                upgrade.problems.add(
                     f"{layer.path}:{line}: unknown bottom '{bottom}'{did_you_mean(bottom, producers)}; "
                     "a V0 net declares its inputs with 'input:'"
                 )
@@ -134,12 +135,12 @@ class _V0Layer:
 def _melt(layer: _V0Layer, index: int, source: Message, upgrade: Upgrade) -> None:
     kind = layer.message.message("layer").get("type")
     if kind not in ("conv", "pool") or len(layer.bottoms) != 1:
-        upgrade.problems.append(
+        upgrade.problems.add(
             f"{layer.message.where()}: a '{kind}' layer with {len(layer.bottoms)} bottoms reads the padding layer of "
             f"line {source.line}; only a conv or pool layer with one bottom can"
         )
     elif len(source.all("bottom")) != 1 or len(source.all("top")) != 1:
-        upgrade.problems.append(f"{source.where()}: a padding layer takes one bottom and one top")
+        upgrade.problems.add(f"{source.where()}: a padding layer takes one bottom and one top")
     else:
         layer.bottoms[index] = source.items("bottom")[0]
         layer.padding = source.message("layer")
@@ -150,7 +151,7 @@ def _v2_from_v0(old: _V0Layer, upgrade: Upgrade) -> Message:
     new = Message("LayerParameter", inner.path, old.message.line)
     kind = inner.get("type")
     if kind and kind not in V0_TYPES:
-        upgrade.problems.append(f"{inner.where('type')}: unknown V0 layer type '{kind}'{did_you_mean(kind, V0_TYPES)}")
+        upgrade.problems.add(f"{inner.where('type')}: unknown V0 layer type '{kind}'{did_you_mean(kind, V0_TYPES)}")
     _copy(inner, "name", new)
     if inner.has("type"):
         new.add("type", V0_TYPES.get(kind, kind), inner.line_of("type"))

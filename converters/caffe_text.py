@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 from converters.caffe_hints import expected, hint_for_field, hint_for_value
+from converters.caffe_problems import Problems
 from converters.caffe_schema import FLOATS, INTEGER_RANGES, Field, Scalar, enum_names, enum_values, fields, is_enum
 from converters.caffe_tokens import (
     END,
@@ -33,7 +34,6 @@ from converters.errors import FormatError
 
 MAX_FILE_BYTES = 16 * 2**20
 MAX_VALUES = 500_000
-MAX_PROBLEMS = 50
 MAX_UNKNOWN_DEPTH = 100
 
 _CLOSING = {"{": "}", "<": ">", "[": "]"}
@@ -109,8 +109,7 @@ class _Parser:
     def __init__(self, text: str, path: str) -> None:
         self._tokens = Tokens(text)
         self._path = path
-        self._problems: list[str] = []
-        self._left_out = 0
+        self._problems = Problems(path)
         self._values = 0
 
     def parse(self, root: str) -> Message:
@@ -118,10 +117,7 @@ class _Parser:
         with contextlib.suppress(_StopError):  # what stopped the parser is among the problems already
             self._fields(message, closing=None, name=root)
             self._check_strings(self._tokens.next.line)
-        if self._left_out:
-            self._problems.append(f"{self._path}: ... and {self._left_out} more problems")
-        if self._problems:
-            raise FormatError(self._problems)
+        self._problems.check()
         return message
 
     def _fields(self, message: Message, closing: str | None, name: str) -> None:
@@ -261,10 +257,7 @@ class _Parser:
         message.add(field.name, value, line)
 
     def _problem(self, line: int, text: str) -> None:
-        if len(self._problems) < MAX_PROBLEMS:
-            self._problems.append(f"{self._path}:{line}: {text}")
-        else:
-            self._left_out += 1
+        self._problems.add(f"{self._path}:{line}: {text}")
 
     def _stop(self, line: int, text: str) -> NoReturn:
         self._check_strings(line)

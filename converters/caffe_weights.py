@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from converters.caffe_blobs import Blob, SourceLayer, Weights, as_float32, count, shape_problem, show_shape
 from converters.caffe_files import check_weights_file, is_hdf5, map_file
 from converters.caffe_layer_types import V0_TYPES, V1_TYPES
+from converters.caffe_problems import Problems
 from converters.caffe_schema import enum_names
 from converters.caffe_wire import BYTES, FIXED32, FIXED64, VARINT, Entry, Wire, WireError, signed32
 from converters.errors import FormatError
 
 MAX_LAYERS = MAX_BLOBS = 100_000
-MAX_PROBLEMS = 50
 
 NET_NAME, NET_V1_LAYER, NET_V2_LAYER = 1, 2, 100
 V1_NESTED_V0 = 1
@@ -83,8 +83,7 @@ class _Reader:
         self._wire = Wire(buffer)
         self._size = len(buffer)
         self.place = ""
-        self._problems: list[str] = []
-        self._left_out = 0
+        self._problems = Problems(str(path))
         self._blobs_left = MAX_BLOBS
 
     def net(self) -> Weights:
@@ -103,12 +102,12 @@ class _Reader:
                 formats.append(form.format)
                 layers.append(self._layer(form, span, len(layers)))
         self._check_formats(set(formats), kinds)
-        self._raise_problems()
+        self._problems.check()
         return Weights(str(self._path), name, formats[0], layers)
 
     def lone_blob(self) -> Blob:
         blob = self._blob(Entry(0, BYTES, 0, 0, 0, self._size), "the blob")
-        self._raise_problems()
+        self._problems.check()
         if blob.problem:
             raise FormatError(blob.problem)
         return blob
@@ -219,16 +218,7 @@ class _Reader:
             raise FormatError(f"{self._path}: mixes layers of the formats {found}; Caffe refuses such a file")
 
     def _problem(self, text: str) -> None:
-        if len(self._problems) < MAX_PROBLEMS:
-            self._problems.append(f"{self._path}: {text}")
-        else:
-            self._left_out += 1
-
-    def _raise_problems(self) -> None:
-        if self._left_out:
-            self._problems.append(f"{self._path}: ... and {self._left_out} more problems")
-        if self._problems:
-            raise FormatError(self._problems)
+        self._problems.add(f"{self._path}: {text}")
 
 
 class _BlobFields:
