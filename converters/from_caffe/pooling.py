@@ -107,6 +107,8 @@ def _pyramid_level(shape: Shape, bins: int, method: Method) -> Pooling:
         raise ShapeError(f"a pyramid level of {bins} x {bins} bins does not fit an input of {list(shape[2:])}")
     kernel = tuple(ceil(n / bins) for n in shape[2:])
     pads = tuple(((k * bins - n + 1) // 2,) * 2 for k, n in zip(kernel, shape[2:], strict=True))
+    if any(p >= k for (p, _), k in zip(pads, kernel, strict=True)):
+        raise ShapeError(f"a pyramid level of {bins} x {bins} bins pads {list(shape[2:])} by a whole window or more")
     return Pooling(kernel, kernel, pads, True, method)
 
 

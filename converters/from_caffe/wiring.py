@@ -43,6 +43,13 @@ INPLACE_TYPES = frozenset(
 SHARING_TYPES = frozenset({"Split", "Flatten", "Reshape"})
 
 
+def _shares_memory(layer: Layer) -> bool:
+    return layer.type in SHARING_TYPES or (
+        # With nothing to join or to cut, these two do not copy either.
+        (layer.type == "Concat" and len(layer.bottoms) == 1) or (layer.type == "Slice" and len(layer.tops) == 1)
+    )
+
+
 @dataclass
 class _Memory:
     """A piece of memory that several values may show; `writes` counts the in-place layers that changed it."""
@@ -120,7 +127,7 @@ class Wiring:
             memory, _ = self._memory[self.values[blob]]
             memory.writes += 1
             self._memory[value] = (memory, memory.writes)
-        elif layer.type in SHARING_TYPES:
+        elif _shares_memory(layer):
             self._memory[value] = self._memory[self.values[layer.bottoms[0]]]
         else:
             self._memory[value] = (_Memory(), 0)

@@ -217,7 +217,10 @@ class RegionPooling(Op):
         slices = []
         # A region is [image, x1, y1, x2, y2]: rows lie at 2 and 4, columns at 1 and 3.
         for at, bins, limit, first in zip(cell, self.size, spatial, (2, 1), strict=True):
-            start, end = (rounded(float(region[i]) * self.spatial_scale) - self.one_based for i in (first, first + 2))
+            start, end = (
+                rounded(float(np.float32(region[i]) * np.float32(self.spatial_scale))) - self.one_based
+                for i in (first, first + 2)
+            )
             width = np.float32(max(end - start + 1, 1)) / np.float32(bins)
             low, high = floor(np.float32(at) * width) + start, ceil(np.float32(at + 1) * width) + start
             slices.append(slice(min(max(low, 0), limit), min(max(high, 0), limit)))
