@@ -11,25 +11,27 @@ HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 HDF5_OFFSETS = (0, 512, 1024, 2048, 4096, 8192)
 _TEXT_BYTES = frozenset(range(32, 127)) | {9, 10, 13} | frozenset(range(128, 256))
 
-_PROTOTXT_FIRST = "the prototxt comes first, the weights second"
+PROTOTXT_FIRST = "The prototxt comes first, the weights second"
+_WEB_PAGE = "is a web page; the download did not give the file itself"
+_MATLAB = "is a MATLAB file; MatConvNet networks are read by the mat-to-... commands"
 _BEGINNINGS: tuple[tuple[bytes, str], ...] = (
     (b"version https://git-lfs", "is a git-lfs pointer, not the file it stands for; fetch that with 'git lfs pull'"),
-    (b"<!doctype html", "is a web page; the download did not give the file itself"),
-    (b"<html", "is a web page; the download did not give the file itself"),
+    (b"<!doctype html", _WEB_PAGE),
+    (b"<html", _WEB_PAGE),
     (b"<?xml", "is an XML file; the download did not give the file itself"),
-    (b"matlab 5.0 mat-file", "is a MATLAB file; MatConvNet networks are read by the mat-to-... commands"),
-    (b"matlab 7.3 mat-file", "is a MATLAB file; MatConvNet networks are read by the mat-to-... commands"),
-    (b"pk\x03\x04", "is a zip archive (or a PyTorch or Keras file), not a caffemodel; unpack it first"),
+    (b"matlab 5.0 mat-file", _MATLAB),
+    (b"matlab 7.3 mat-file", _MATLAB),
+    (b"pk\x03\x04", "is a zip archive (or a PyTorch or Keras file); unpack it first"),
     (b"\x1f\x8b", "is a gzip archive; unpack it first"),
     (b"bzh", "is a bzip2 archive; unpack it first"),
     (b"\xfd7zxz", "is an xz archive; unpack it first"),
     (b"7z\xbc\xaf", "is a 7-Zip archive; unpack it first"),
     (b"rar!", "is a RAR archive; unpack it first"),
-    (b"\x80\x02", "is a Python pickle, not a caffemodel"),
-    (b"\x93numpy", "is a NumPy file, not a caffemodel"),
-    (b"%pdf", "is a PDF document, not a caffemodel"),
-    (b"\x89png", "is a PNG image, not a caffemodel"),
-    (b"\xff\xd8\xff", "is a JPEG image, not a caffemodel"),
+    (b"\x80\x02", "is a Python pickle"),
+    (b"\x93numpy", "is a NumPy file"),
+    (b"%pdf", "is a PDF document"),
+    (b"\x89png", "is a PNG image"),
+    (b"\xff\xd8\xff", "is a JPEG image"),
 )
 
 
@@ -69,17 +71,22 @@ def is_hdf5(buffer: mmap.mmap) -> bool:
     return any(buffer[at : at + len(HDF5_SIGNATURE)] == HDF5_SIGNATURE for at in HDF5_OFFSETS)
 
 
+def check_recognised(path: Path, head: bytes, wanted: str) -> None:
+    """Raise `FormatError` if a file's first bytes show that it is evidently not what is wanted."""
+    if head.startswith(b"\n") and not looks_like_text(head[:4096]):  # the tag of a caffemodel's name is a line feed
+        return
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:32].lower()
+    for beginning, explanation in _BEGINNINGS:
+        if start.startswith(beginning):
+            raise FormatError(f"{path}: {explanation}; {wanted} is expected")
+
+
 def check_weights_file(path: Path, buffer: mmap.mmap) -> None:
     """Raise `FormatError` for a file that is evidently something else than a caffemodel."""
     head = buffer[:4096]
-    start = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    for beginning, explanation in _BEGINNINGS:
-        if start.startswith(beginning) and not head.startswith(b"\n"):
-            raise FormatError(f"{path}: {explanation}")
+    check_recognised(path, head, "a caffemodel")
     if looks_like_text(head):
-        raise FormatError(
-            f"{path}: is a text file, not a caffemodel; is it the prototxt? {_PROTOTXT_FIRST.capitalize()}"
-        )
+        raise FormatError(f"{path}: is a text file, a caffemodel is expected; is it the prototxt? {PROTOTXT_FIRST}")
 
 
 def looks_like_text(head: bytes) -> bool:

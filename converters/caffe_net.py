@@ -46,11 +46,6 @@ class Layer:
         """The `param { }` messages, one for each blob or fewer; they hold `name` and `share_mode`."""
         return self.message.all("param")
 
-    def unread(self) -> list[str]:
-        """Return the settings of this layer that nobody asked for and that may matter, each as `path:line: name`."""
-        found = ((name, line) for name, line in self.message.unread() if name not in ("include", "exclude"))
-        return [f"{self.message.path}:{line}: {name}" for name, line in found]
-
     def param(self, name: str) -> Message:
         """Return the layer's settings, such as `convolution_param`; all defaults when the file has none."""
         return self.message.message(name)
@@ -139,20 +134,20 @@ def _chosen(net: Message, state: NetState, upgrade: Upgrade) -> NetState:
 def _included(layer: Message, state: NetState, upgrade: Upgrade) -> bool:
     include, exclude = layer.all("include"), layer.all("exclude")
     if include and exclude:
-        upgrade.problems.add(
-            f"{layer.where('include')}: layer '{layer.get('name')}' has include and exclude rules; give one kind only"
-        )
-    if include:
-        return any(_meets(rule, state) for rule in include)
-    return not any(_meets(rule, state) for rule in exclude)
+        where = f"{layer.where('include')}: layer '{layer.get('name')}'"
+        upgrade.problems.add(f"{where} has both include and exclude rules; Caffe allows one kind")
+    met = [_meets(rule, state) for rule in include or exclude]
+    return any(met) if include else not any(met)
 
 
 def _meets(rule: Message, state: NetState) -> bool:
     """A state meets a rule when it meets every condition in it."""
-    return (
-        (not rule.has("phase") or rule.get("phase") == state.phase)
-        and (not rule.has("min_level") or state.level >= rule.get("min_level"))
-        and (not rule.has("max_level") or state.level <= rule.get("max_level"))
-        and set(rule.all("stage")) <= set(state.stages)
-        and not set(rule.all("not_stage")) & set(state.stages)
+    return all(
+        [
+            not rule.has("phase") or rule.get("phase") == state.phase,
+            not rule.has("min_level") or state.level >= rule.get("min_level"),
+            not rule.has("max_level") or state.level <= rule.get("max_level"),
+            set(rule.all("stage")) <= set(state.stages),
+            not set(rule.all("not_stage")) & set(state.stages),
+        ]
     )

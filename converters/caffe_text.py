@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
+from converters.caffe_files import PROTOTXT_FIRST, check_recognised, check_regular, unreadable
 from converters.caffe_hints import expected, hint_for_field, hint_for_value
 from converters.caffe_problems import Problems
 from converters.caffe_schema import FLOATS, INTEGER_RANGES, Field, Scalar, enum_names, enum_values, fields, is_enum
@@ -75,19 +76,16 @@ def parse(text: str, path: str, root: str = "NetParameter") -> Message:
 
 
 def _read_text(path: Path) -> str:
+    size = check_regular(path)
+    if size > MAX_FILE_BYTES:
+        raise FormatError(
+            f"{path}: is {size} bytes long, a prototxt at most {MAX_FILE_BYTES}; is it the caffemodel? {PROTOTXT_FIRST}"
+        )
     try:
-        size = path.stat().st_size
-        if path.is_dir():
-            raise FormatError(f"{path}: is a directory; give the .prototxt file in it")
-        if size > MAX_FILE_BYTES:
-            raise FormatError(
-                f"{path}: is {size} bytes long, a prototxt at most {MAX_FILE_BYTES}; is it the .caffemodel? "
-                "The prototxt comes first, the weights second"
-            )
         data = path.read_bytes()
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise FormatError(f"{path}: cannot be read: {reason}") from error
+        raise unreadable(path, error) from error
+    check_recognised(path, data, "a prototxt")
     return _decode(data, path)
 
 
@@ -95,10 +93,7 @@ def _decode(data: bytes, path: Path) -> str:
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise FormatError(f"{path}: is UTF-16 text; save it as UTF-8")
     if b"\x00" in data:
-        raise FormatError(
-            f"{path}: is a binary file, not a prototxt; is it the .caffemodel? "
-            "The prototxt comes first, the weights second"
-        )
+        raise FormatError(f"{path}: is a binary file, a prototxt is expected; is it the caffemodel? {PROTOTXT_FIRST}")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
