@@ -81,13 +81,17 @@ def is_missing(library: str) -> bool:
 def libraries(path: Path) -> frozenset[str]:
     """Find the heavy libraries that importing a file of ours loads, through our other files as well."""
     found: set[str] = set()
-    for module in imports(path):
-        top = module.split(".")[0]
-        own = own_file(module)
-        if top in HEAVY:
-            found.add(top)
-        elif own and own != path:
-            found |= libraries(own)
+    seen = {path}
+    waiting = [path]
+    while waiting:  # a package and its modules may import one another
+        for module in imports(waiting.pop()):
+            top = module.split(".")[0]
+            own = own_file(module)
+            if top in HEAVY:
+                found.add(top)
+            elif own and own not in seen:
+                seen.add(own)
+                waiting.append(own)
     return frozenset(found)
 
 
