@@ -17,7 +17,7 @@ from caffe2onnx.src.load_save_model import loadcaffemodel
 from caffe2onnx.src.utils import freeze
 
 from cases import CaffeCase, caffe_case
-from oracle_cases import ORACLE_CASES
+from oracle_cases import CAFFE2ONNX_CASES
 
 
 def convert(case: CaffeCase, target: Path) -> None:
@@ -36,14 +36,14 @@ def main() -> None:
     """Convert all, keeping caffe2onnx's chatter for the case that fails."""
     out = Path(sys.argv[1])
     out.mkdir(parents=True, exist_ok=True)
-    for name in ORACLE_CASES:
+    for name in CAFFE2ONNX_CASES:
         chatter = io.StringIO()
         try:
             with contextlib.redirect_stdout(chatter):
                 convert(caffe_case(name), out / f"{name}.onnx")
         except (Exception, SystemExit) as error:  # noqa: BLE001  anything at all may come out of it
             sys.exit(f"caffe2onnx did not convert {name}: {error!r}\n{chatter.getvalue()}")
-    print(f"caffe2onnx converted {len(ORACLE_CASES)} networks")
+    print(f"caffe2onnx converted {len(CAFFE2ONNX_CASES)} networks")
 
 
 if __name__ == "__main__":
