@@ -19,7 +19,7 @@ def hint_for_field(kind: str, name: str) -> str:
         hint = f"; it belongs inside {' or '.join(owners)}"
     elif kind == "NetParameter" and name in fields("LayerParameter"):
         hint = "; it belongs inside a layer { } block: is a brace closed too early?"
-    return f"unknown field '{name[:60]}' in {kind}{hint}"
+    return f"unknown field '{name}' in {kind}{hint}"
 
 
 def expected(field: Field) -> str:

@@ -28,6 +28,7 @@ from converters.caffe_tokens import (
     integer,
     is_integer,
     is_number,
+    shortened,
     unquoted,
 )
 from converters.caffe_tree import Message
@@ -60,7 +61,7 @@ class _Raw(NamedTuple):
     @property
     def shown(self) -> str:
         """The value as it stands in the file, cut to a readable length."""
-        text = self.text if len(self.text) <= 60 else self.text[:57] + "..."
+        text = shortened(self.text)
         quoted = f'"{text}"' if self.kind == STRING else text
         return f"-{quoted}" if self.negative else quoted
 
@@ -134,7 +135,7 @@ class _Parser:
             self._stop(token.line, _unexpected_start(token))
         field = fields(message.kind).get(token.text)
         if field is None:
-            self._problem(token.line, hint_for_field(message.kind, token.text))
+            self._problem(token.line, hint_for_field(message.kind, token.shown))
             self._skip_value(token)
             return
         if not field.repeated and field.name in message.names():
@@ -156,7 +157,7 @@ class _Parser:
         opening = self._tokens.take_sign("{<")
         if opening is None:
             raw = self._raw(name)
-            self._problem(raw.line, f"'{name.text}' takes a block in braces, not {raw.shown}")
+            self._problem(raw.line, f"'{name.shown}' takes a block in braces, not {raw.shown}")
             return
         nested = Message(field.kind, self._path, name.line)
         self._fields(nested, _CLOSING[opening.text], name.text)
@@ -164,7 +165,7 @@ class _Parser:
 
     def _scalar_field(self, message: Message, field: Field, name: Token) -> None:
         if self._tokens.take_sign(":") is None and self._tokens.next.text not in ("{", "<"):
-            self._problem(name.line, f"':' is missing between '{name.text}' and its value")
+            self._problem(name.line, f"':' is missing between '{name.shown}' and its value")
         if self._tokens.take_sign("["):
             self._list(message, field, name, self._scalar)
         else:
@@ -172,21 +173,21 @@ class _Parser:
 
     def _scalar(self, message: Message, field: Field, name: Token) -> None:
         if opening := self._tokens.take_sign("{<"):
-            self._problem(opening.line, f"'{name.text}' takes {expected(field)}, not a block in braces")
+            self._problem(opening.line, f"'{name.shown}' takes {expected(field)}, not a block in braces")
             self._skip_block(opening)
             return
         raw = self._raw(name)
         value = _convert(field, raw)
         if value is None:
-            hint = hint_for_value(message.kind, field, raw.text, quoted=raw.kind == STRING)
-            self._problem(raw.line, f"'{name.text}' takes {expected(field)}, not {raw.shown}{hint}")
+            hint = hint_for_value(message.kind, field, shortened(raw.text), quoted=raw.kind == STRING)
+            self._problem(raw.line, f"'{name.shown}' takes {expected(field)}, not {raw.shown}{hint}")
             return
         self._add(message, field, value, raw.line)
 
     def _list(self, message: Message, field: Field, name: Token, element: _Element) -> None:
         """Parse `[a, b]` behind its opening bracket."""
         if not field.repeated:
-            self._problem(name.line, f"'{name.text}' takes one value, not a list")
+            self._problem(name.line, f"'{name.shown}' takes one value, not a list")
         if self._tokens.take_sign("]"):
             return
         while True:
@@ -194,16 +195,16 @@ class _Parser:
             if self._tokens.take_sign("]"):
                 return
             if self._tokens.take_sign(",") is None:
-                self._stop(self._tokens.next.line, f"',' or ']' is missing in the list of '{name.text}'")
+                self._stop(self._tokens.next.line, f"',' or ']' is missing in the list of '{name.shown}'")
 
     def _raw(self, name: Token) -> _Raw:
         minus = self._tokens.take_sign("-")
         token = self._tokens.take()
         if token.kind in (SIGN, END):
             found = "the end of the file" if token.kind == END else f"'{token.text}'"
-            self._stop(token.line, f"a value is expected behind '{name.text}', not {found}")
+            self._stop(token.line, f"a value is expected behind '{name.shown}', not {found}")
         if token.kind == NUMBER and not is_number(token.text):
-            self._problem(token.line, f"'{token.text[:60]}' is not a number{_octal_hint(token.text)}")
+            self._problem(token.line, f"'{token.shown}' is not a number{_octal_hint(token.text)}")
             return _Raw(NUMBER, "0", False, token.line)
         text = self._string(token) if token.kind == STRING else token.text
         return _Raw(token.kind, text, minus is not None, token.line)
@@ -226,7 +227,7 @@ class _Parser:
         elif colon:
             self._raw(name)
         else:
-            self._stop(self._tokens.next.line, f"'{name.text}' is followed by neither ':' nor a block in braces")
+            self._stop(self._tokens.next.line, f"'{name.shown}' is followed by neither ':' nor a block in braces")
 
     def _skip_block(self, opening: Token) -> None:
         open_blocks = [opening]
@@ -323,7 +324,7 @@ def _unexpected_start(token: Token) -> str:
         return "'}' closes a block that was never opened: is there one brace too many above?"
     if token.text == "[":
         return "extensions in brackets are not part of Caffe's format"
-    return f"a field name is expected, not '{token.text[:60]}'"
+    return f"a field name is expected, not '{token.shown}'"
 
 
 def _octal_hint(text: str) -> str:

@@ -29,6 +29,11 @@ class Token(NamedTuple):
     text: str
     line: int
 
+    @property
+    def shown(self) -> str:
+        """The word for a message, cut to a readable length."""
+        return shortened(self.text)
+
 
 class BadTextError(Exception):
     """A word is malformed; carries the message without its place."""
@@ -86,6 +91,11 @@ class Tokens:
     def _advance(self, end: int) -> None:
         self._line += self._text.count("\n", self._at, end)
         self._at = end
+
+
+def shortened(text: str) -> str:
+    """Cut a text to sixty characters."""
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def is_integer(text: str) -> bool:
