@@ -31,11 +31,11 @@ def relu(layer: LayerReading) -> list[Made]:
 
 
 def relu6(layer: LayerReading) -> list[Made]:
-    """The forks' ReLU with a ceiling, 6 if nothing else is said."""
+    """The forks' ReLU with a ceiling of 6."""
     settings = layer.settings("relu6_param")
     if settings.get("negative_slope"):
         raise ShapeError(f"negative_slope is {settings.get('negative_slope')}, but only 0 is supported in ReLU6")
-    return _plain(layer, Clip(0.0, settings.get("threshold")))
+    return _plain(layer, Clip(0.0, 6.0))
 
 
 def prelu(layer: LayerReading) -> list[Made]:

@@ -26,8 +26,12 @@ def eltwise(layer: LayerReading) -> list[Made]:
     if operation == "PROD" or not layer.inplace:
         return [Made(Sum(coefficients) if coefficients and operation == "SUM" else plain, layer.bottoms)]
     # Caffe clears the top before it adds or compares, and with it the first bottom, which is the same memory.
-    kept = layer.bottoms[1:]
-    return [Made(Sum(coefficients[1:]) if operation == "SUM" else Maximum(), kept)]
+    # The bottom stays in the graph with a factor of 0, so that the network keeps its inputs.
+    first, *kept = layer.bottoms
+    if operation == "SUM":
+        return [Made(Sum((0.0, *(coefficients[1:] or (1.0,) * len(kept)))), layer.bottoms)]
+    largest = layer.node("largest", Maximum(), tuple(kept))
+    return [Made(Sum((1.0, 0.0)), (largest, first))]
 
 
 def scale(layer: LayerReading) -> list[Made]:

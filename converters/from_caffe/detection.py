@@ -67,9 +67,8 @@ def detection_output(layer: LayerReading) -> list[Made]:
     """Boxes that are left after suppression."""
     settings = layer.settings("detection_output_param")
     layer.expect_bottoms(3)
-    for name in ("clip_bbox", "objectness_score"):
-        if settings.has(name) and settings.get(name):
-            raise UnsupportedError(f"{name} belongs to a fork of SSD and is not supported")
+    if not settings.get("normalized_bbox"):
+        raise UnsupportedError("normalized_bbox: false belongs to a fork of SSD and is not supported")
     nms, classes = settings.message("nms_param"), settings.get("num_classes") or 0
     if classes < 1:
         raise ShapeError("num_classes must be given and positive")

@@ -46,6 +46,11 @@ def _times(values: Array, factor: np.float32) -> Array:
 def fork_bn(layer: LayerReading) -> list[Made]:
     """The forks' BN: slope, bias, mean, variance (PSPNet, DeepLab), or scale and shift only (SegNet's inference)."""
     settings = layer.settings("bn_param")
+    for name in ("var_eps", "moving_average"):
+        if settings.has(name):
+            raise UnsupportedError(f"{name} belongs to a BN that no published file documents, and is not supported")
+    if settings.get("axis") != 1:
+        raise ShapeError(f"axis is {settings.get('axis')}, but BN is read with its channels at axis 1 only")
     if len(layer.shape_of(layer.bottom)) < 2:
         raise ShapeError(f"input has shape {list(layer.shape)}, but at least 2 axes are needed")
     if layer.blob_count == 2:

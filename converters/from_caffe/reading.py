@@ -24,7 +24,7 @@ from converters.from_caffe.layer import LayerFunction, LayerReading
 from converters.from_caffe.learned import Learned
 from converters.from_caffe.wiring import Wiring
 from converters.ir import Graph, Node, Preprocessing, Source, unique_name
-from converters.ops import Shape, Softmax
+from converters.ops import Product, Shape, Softmax
 
 FAMILIES = (convolution, pooling, normalization, activation, arithmetic, shape, recurrent, detection)
 LAYERS: dict[str, LayerFunction] = {kind: function for family in FAMILIES for kind, function in family.LAYERS.items()}
@@ -181,7 +181,7 @@ class _Walk:
         made = LAYERS[layer.type](reading)
         if len(made) != len(layer.tops):
             raise ShapeError(f"has {len(layer.tops)} tops, expected {len(made)}")
-        if reading.inplace and layer.type == "Eltwise" and len(made[0].inputs) < len(values):
+        if reading.inplace and layer.type == "Eltwise" and not isinstance(made[0].op, Product):
             self.warnings.append(
                 f"{layer.where}: works in place, so Caffe clears its first bottom '{layer.bottoms[0]}' before "
                 "reading it; the result leaves that bottom out, as in Caffe. "

@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from converters.errors import ShapeError
+from converters.errors import ShapeError, UnsupportedError
 from converters.from_caffe.layer import LayerFunction, LayerReading, Made
 from converters.ops import (
     BatchReindex,
@@ -108,6 +108,8 @@ def interp(layer: LayerReading) -> list[Made]:
     """Bilinear resizing with corners on corners: to a size, by factors, or to the size of a second bottom."""
     settings = layer.settings("interp_param")
     layer.expect_bottoms(1, 2)
+    if settings.get("interp_type") != "bilinear":
+        raise UnsupportedError(f"interp_type '{settings.get('interp_type')}' is not supported, only bilinear")
     zoom, shrink = settings.get("zoom_factor"), settings.get("shrink_factor")
     size = (settings.get("height"), settings.get("width"))
     if min(zoom, shrink) < 1:
