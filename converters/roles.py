@@ -1,4 +1,4 @@
-"""What the inputs of a network are for: images, or something that its readers give a meaning (indices, flags, regions)."""
+"""What the inputs of a network are for: images, or something its readers give a meaning (indices, flags, regions)."""
 
 from typing import NamedTuple
 
@@ -52,20 +52,28 @@ def readers(graph: Graph, name: str) -> list[Reader]:
 
 
 def has_meaning(reader: Reader) -> bool:
-    """Return whether a reader wants more of an input than plain numbers: indices, flags, regions, boxes, points, sequences."""
+    """Return whether a reader wants more than plain numbers: indices, flags, regions, boxes, points, sequences."""
     return reader.position in _MEANINGFUL.get(type(reader.node.op), ())
 
 
-def image_inputs(graph: Graph) -> list[str]:
-    """Return the inputs that are images: four axes, one or three channels, and no other meaning to their readers."""
-    plain = [name for name in maps(graph) if graph.inputs[name][1] in IMAGE_CHANNELS]
-    return [name for name in plain if max(graph.inputs[name][2:]) > 1]
+def lists_rows(reader: Reader) -> bool:
+    """Return whether a reader takes the first axis for a list of its own: regions, indices of images, time steps."""
+    return reader.position in _ROWS_OF_THEIR_OWN.get(type(reader.node.op), ())
 
 
-def maps(graph: Graph) -> list[str]:
+def map_inputs(graph: Graph) -> list[str]:
     """Return the inputs of four axes whose readers see nothing but maps in them, whatever their number of channels."""
     four = [name for name, shape in graph.inputs.items() if len(shape) == 4]
     return [name for name in four if not any(map(has_meaning, readers(graph, name)))]
+
+
+def image_inputs(graph: Graph) -> list[str]:
+    """Return the inputs that can be images: maps of one or three channels and more than one pixel."""
+    return [name for name in map_inputs(graph) if _like_an_image(*graph.inputs[name][1:])]
+
+
+def _like_an_image(channels: int, height: int, width: int) -> bool:
+    return channels in IMAGE_CHANNELS and height * width > 1
 
 
 # Which inputs of an op are more than plain numbers.
@@ -78,6 +86,13 @@ _MEANINGFUL: dict[type[Op], tuple[int, ...]] = {
     Filter: (1,),
     LSTM: (0, 1, 2, 3, 4),
     MaxUnpooling: (1,),
+    RNN: (0, 1, 2, 3),
+    RegionPooling: (1,),
+}
+
+_ROWS_OF_THEIR_OWN: dict[type[Op], tuple[int, ...]] = {
+    BatchReindex: (1,),
+    LSTM: (0, 1, 2, 3, 4),
     RNN: (0, 1, 2, 3),
     RegionPooling: (1,),
 }

@@ -1,4 +1,4 @@
-"""Graph to graph: cut, fold, bake, resize, make fully convolutional. Each pass returns a new network and leaves its own alone."""
+"""Graph to graph: cut, fold, bake, resize, make fully convolutional. Each pass returns a new network."""
 
 from converters.passes.convolving import dense_to_conv
 from converters.passes.cutting import cut, l2_normalize, value_named

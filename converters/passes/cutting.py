@@ -1,4 +1,4 @@
-"""Ending a network early: at a value, a layer, or another name the source has for a value; and unit vectors at the end."""
+"""Ending a network early: at a value, a layer or an alias; and unit vectors at the end."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
@@ -30,9 +30,9 @@ _KEEPS_CLASSES: tuple[type[Op], ...] = (Elementwise, Flatten, Reshape)
 def cut(graph: Graph, names: Sequence[str]) -> Graph:
     """Return the network that ends at `names`, its outputs from then on, in this order and under these names.
 
-    A name is a value, a layer or an alias; a name that is both a layer and the blob it writes in place means the layer's own
-    output. The result's warnings say on which side of an activation the network ends. ConversionError for unknown names, layers
-    with several outputs, and inputs.
+    A name is a value, a layer or an alias; the name of a layer whose output others change in place means the layer's
+    own output. The result's warnings say on which side of an activation the network ends. ConversionError for unknown
+    names, layers with several outputs, and inputs.
     """
     chosen: dict[str, str] = {}
     problems: list[str] = []
@@ -50,7 +50,7 @@ def cut(graph: Graph, names: Sequence[str]) -> Graph:
 
 
 def value_named(graph: Graph, name: str) -> str:
-    """Return the value that a person means by `name`: a value of this name, a layer's output, an alias or an output's name."""
+    """Return the value that a person means by `name`: that value, a layer's output, an alias or an output's name."""
     if any(node.name == name for node in graph.nodes):
         return name
     of_layer = _layer_outputs(graph, name)
@@ -95,12 +95,16 @@ def _notes(graph: Graph, name: str, value: str) -> Iterator[str]:
     if following is not None:
         kind = type(following.op).__name__
         yield f"'{name}' is the value before {following.name} ({kind}); --cut {following.name} ends after it"
-    elif isinstance(node.op, _FOLLOW_UPS) and not isinstance(node.op, _DOES_NOTHING) and node.inputs[0] not in graph.inputs:
+    elif _is_follow_up(node.op) and node.inputs[0] not in graph.inputs:
         before = node.inputs[0]
-        yield f"'{name}' is the value after {value} ({type(node.op).__name__}); --cut {before} ends before it"
+        yield f"'{name}' is the value after its {type(node.op).__name__}; --cut {before} ends before it"
     layer = [other for other in _layer_outputs(graph, name) if other != value]
     if layer:
         yield f"'{name}' is taken as the value of this name; the layer of this name gives --cut {layer[0]}"
+
+
+def _is_follow_up(op: Op) -> bool:
+    return isinstance(op, _FOLLOW_UPS) and not isinstance(op, _DOES_NOTHING)
 
 
 def _follow_up(graph: Graph, value: str) -> Node | None:
@@ -108,11 +112,11 @@ def _follow_up(graph: Graph, value: str) -> Node | None:
     readers = graph.consumers(value)
     while len(readers) == 1 and isinstance(readers[0].op, _DOES_NOTHING):
         readers = graph.consumers(readers[0].name)
-    return readers[0] if len(readers) == 1 and isinstance(readers[0].op, _FOLLOW_UPS) else None
+    return readers[0] if len(readers) == 1 and _is_follow_up(readers[0].op) else None
 
 
 def _gives_classes(graph: Graph, value: str) -> bool:
-    """Return whether each label still belongs to one channel of `value`: it leads to an output through ops that keep them apart."""
+    """Return whether each label still belongs to one channel of `value`, through all ops up to an output."""
     if not _has_channels(graph.shapes[value], len(graph.labels)):
         return False
     while value not in graph.outputs.values():
@@ -130,7 +134,8 @@ def _has_channels(shape: Shape, count: int) -> bool:
 def l2_normalize(graph: Graph) -> Graph:
     """Return the network with each output divided by its length over all axes but the batch: one unit vector per image.
 
-    An output `x` becomes `x_normalized`; an output of zeros stays zeros. Source: torch.nn.functional.normalize, epsilon 1e-12.
+    An output `x` becomes `x_normalized`; an output of zeros stays zeros.
+    Source: torch.nn.functional.normalize, epsilon 1e-12.
     """
     problems = [problem for name, value in graph.outputs.items() for problem in _not_a_vector(graph, name, value)]
     if problems:
@@ -157,4 +162,4 @@ def _not_a_vector(graph: Graph, name: str, value: str) -> Iterator[str]:
 def _probabilities(graph: Graph) -> Iterator[str]:
     for name, value in graph.outputs.items():
         if value not in graph.inputs and isinstance(graph.node(value).op, Softmax):
-            yield f"output '{name}' holds probabilities, an unusual embedding; --cut ends the network at an earlier value"
+            yield f"output '{name}' holds probabilities, an unusual embedding; --cut ends the network earlier"

@@ -35,8 +35,8 @@ def _too_large(node: Node) -> Iterator[str]:
         # 65520 and more round to infinity, what is between rounds down to the largest half.
         if finite.size and finite.max() >= HALF_LARGEST + 16:
             yield (
-                f"layer '{node.layer}': {name} reaches {float(finite.max()):.6g}, beyond half precision's {HALF_LARGEST:.0f}; "
-                "keep --dtype float32"
+                f"layer '{node.layer}': {name} reaches {float(finite.max()):.6g}, beyond half precision's "
+                f"{HALF_LARGEST:.0f}; keep --dtype float32"
             )
 
 
@@ -48,7 +48,10 @@ def non_finite_weights(graph: Graph) -> list[str]:
 def _non_finite(node: Node) -> Iterator[str]:
     for name, array in node.params.items():
         # A sum is not finite if any term is not (or if it overflows), and needs no second array.
-        if array.size and not np.isfinite(array.sum(dtype=np.float64)):
+        with np.errstate(over="ignore", invalid="ignore"):
+            total = array.sum()
+        if not np.isfinite(total):
             nan, infinite = int(np.isnan(array).sum()), int(np.isinf(array).sum())
             if nan or infinite:
-                yield f"layer '{node.layer}': {name} of shape {list(array.shape)} holds {nan} NaN and {infinite} infinite values"
+                counts = f"{nan} NaN and {infinite} infinite values of {array.size}"
+                yield f"layer '{node.layer}': {name} holds {counts}"
