@@ -6,7 +6,7 @@ blob are those of `Blob::FromProto` in `src/caffe/blob.cpp`, and of NVIDIA's for
 """
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,9 +90,9 @@ class _Reader:
         name = ""
         formats: list[str] = []
         layers: list[SourceLayer] = []
-        kinds = set()
         for entry in self._wire.entries(0, self._size):
-            kinds.add((entry.number, entry.wire))
+            if entry.wire == VARINT and entry.number == NET_NAME:
+                self._refuse_foreign()  # other messages of protobuf begin with a number, a network with its name
             if entry.wire == BYTES and entry.number == NET_NAME:
                 name = self._wire.text(entry)
             elif entry.wire == BYTES and entry.number in (NET_V1_LAYER, NET_V2_LAYER):
@@ -101,7 +101,7 @@ class _Reader:
                 form, span = self._form(entry)
                 formats.append(form.format)
                 layers.append(self._layer(form, span, len(layers)))
-        self._check_formats(set(formats), kinds)
+        self._check_formats(set(formats))
         self._problems.check()
         return Weights(str(self._path), name, formats[0], layers)
 
@@ -210,9 +210,13 @@ class _Reader:
             return self._wire.packed(blob.raw, dtype)
         return blob.values()
 
-    def _check_formats(self, formats: set[str], kinds: set[tuple[int, int]]) -> None:
+    def _refuse_foreign(self) -> NoReturn:
+        kinds = {(entry.number, entry.wire) for entry in self._wire.entries(0, self._size)}
+        raise FormatError(f"{self._path}: holds no layers: {_guess(kinds)}")
+
+    def _check_formats(self, formats: set[str]) -> None:
         if not formats:
-            raise FormatError(f"{self._path}: holds no layers: {_guess(kinds)}")
+            self._refuse_foreign()
         if len(formats) > 1:
             found = " and ".join(sorted(formats))
             raise FormatError(f"{self._path}: mixes layers of the formats {found}; Caffe refuses such a file")
