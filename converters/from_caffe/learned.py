@@ -21,15 +21,19 @@ RANDOM_FILLERS = ("gaussian", "uniform", "xavier", "msra", "positive_unitball")
 
 
 class Learned:
-    """All arrays of a weights file, handed out layer by layer; collects what does not fit."""
+    """All arrays of a weights file, handed out layer by layer; collects what does not fit.
 
-    def __init__(self, layers: Sequence[Layer], weights: Weights | None) -> None:
+    With `shapes_only`, arrays that are not in the weights are stand-ins, whatever their fillers.
+    """
+
+    def __init__(self, layers: Sequence[Layer], weights: Weights | None, *, shapes_only: bool = False) -> None:
         self.problems: list[str] = []
         self.warnings: list[str] = []
         self.wanted: dict[int, list[Shape]] = {}
         self.matched = 0
         self._layers = layers
         self._weights = weights
+        self._shapes_only = shapes_only
         self._copies = _last_copies(layers, weights)
         self._sharers = _sharers(layers)
         self._made: dict[tuple[int, int, Shape], Array] = {}
@@ -82,6 +86,8 @@ class Learned:
 
     def _filled(self, layer: int, index: int, shape: Shape, filler: Message | None) -> Array:
         held = self.held(layer)
+        if self._shapes_only and not held:
+            return stand_in(shape)
         if held:
             self._mismatch(layer, f"array {index} is missing: the weights hold {len(held)} for this layer")
             return stand_in(shape)

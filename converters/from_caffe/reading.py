@@ -37,17 +37,20 @@ def read_caffe(
     *,
     state: NetState | None = None,
     input_shapes: Mapping[str, Shape] | None = None,
+    shapes_only: bool = False,
 ) -> Graph:
     """Read a Caffe network and its weights as a Graph.
 
     `weights` is a caffemodel of any format, or HDF5; without it only networks whose learned arrays have fillers that
-    are no random numbers can be read. `state` chooses layers by phase, stage and level; `input_shapes` replaces or
-    adds input sizes by blob name. Training networks become their deploy form. Raises ConversionError with all
-    problems found, each with file and line.
+    are no random numbers can be read, or, with `shapes_only`, any: its learned arrays are then zeros that take no
+    memory, good to look at a network and for nothing else. `state` chooses layers by phase, stage and level;
+    `input_shapes` replaces or adds input sizes by blob name. Training networks become their deploy form. Raises
+    ConversionError with all problems found, each with file and line.
     """
     net = resolve(read_prototxt(prototxt), state)
     learned_from = read_weights(weights) if weights is not None else None
-    walk = _Walk(net.layers, Learned(net.layers, learned_from), dict(input_shapes or {}))
+    learned = Learned(net.layers, learned_from, shapes_only=shapes_only)
+    walk = _Walk(net.layers, learned, dict(input_shapes or {}))
     walk.problems += unknown_types(net.layers)
     walk.all_layers()
     files = {str(path): "" for path in (prototxt, weights) if path is not None}
