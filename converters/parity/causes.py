@@ -8,7 +8,12 @@ from converters.parity.comparison import Report
 
 
 def likely_cause(
-    graph: Graph, feeds: Mapping[str, Array], got: Mapping[str, Array], report: Report, *, reference: Mapping[str, Array] | None = None
+    graph: Graph,
+    feeds: Mapping[str, Array],
+    got: Mapping[str, Array],
+    report: Report,
+    *,
+    reference: Mapping[str, Array] | None = None,
 ) -> str:
     """Return one line naming the first differing node and the mistake that explains its values; empty when the report is ok."""
     raise NotImplementedError

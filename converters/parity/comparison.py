@@ -1,15 +1,28 @@
 """Holding what a target computed against the reference, value by value."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from math import isfinite
 
-from converters.ir import Graph
-from converters.ops import Array, Shape
+import numpy as np
+
+from converters.errors import ParityError
+from converters.ir import Graph, Node
+from converters.ops import Array, Shape, Softmax
+from converters.parity.measure import Measured, measured
+from converters.parity.reference import JUMPING, Reference, computed
+
+# A row of probabilities whose largest is nearer to 1 than this hides what was computed before it.
+SATURATED = 1e-6
 
 
 @dataclass(frozen=True)
 class NodeDifference:
-    """One value: largest difference divided by the reference's largest value (NaN where they cannot be compared), and the verdict."""
+    """One value: its largest difference divided by the reference's largest value, and the verdict.
+
+    The difference is infinite where the two cannot be compared: other shapes, or NaN and infinities elsewhere; `note`
+    says so.
+    """
 
     node: str
     op: str
@@ -23,7 +36,8 @@ class NodeDifference:
 class Report:
     """What came out of one comparison: one entry per value that the target gave, in execution order.
 
-    `not_compared` names the values that it did not give, `warnings` says what weakens the proof.
+    `outputs` maps the network's outputs to their values, `not_compared` names the values that the target did not give,
+    `warnings` says what weakens the proof.
     """
 
     network: str
@@ -35,8 +49,8 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Return whether every value that was compared is equal within the tolerance, and every output was compared."""
-        raise NotImplementedError
+        """Return whether every compared value is equal within the tolerance, and every output was compared."""
+        return not self.problems()
 
     @property
     def first_different(self) -> NodeDifference | None:
@@ -46,15 +60,35 @@ class Report:
     @property
     def largest(self) -> float:
         """Return the largest difference of all values; 0 when nothing was compared."""
-        raise NotImplementedError
+        return max((node.difference for node in self.nodes), default=0.0)
 
     def problems(self) -> list[str]:
         """Return why the verdict is not ok, one line per reason; empty when it is."""
-        raise NotImplementedError
+        first, found = self.first_different, []
+        if first is not None:
+            others = sum(not node.ok for node in self.nodes) - 1
+            more = f"; {others} values after it differ too" if others else ""
+            found.append(f"'{first.node}' ({first.op}) differs: {described(first, self.tolerance)}{more}")
+        missing = [name for name, value in self.outputs.items() if value in self.not_compared]
+        return found + [f"output '{name}' was not returned, so nothing is proved about it" for name in missing]
 
     def rows(self) -> list[tuple[str, str, str, str, str]]:
         """Return the table for people: node, op, shape, difference, verdict."""
-        raise NotImplementedError
+        return [
+            (
+                node.node,
+                node.op,
+                "x".join(map(str, node.shape)) or "single value",
+                f"{node.difference:.1e}" if isfinite(node.difference) else "-",
+                (f"ok ({node.note})" if node.note else "ok") if node.ok else node.note or "differs",
+            )
+            for node in self.nodes
+        ]
+
+
+def described(node: NodeDifference, tolerance: float) -> str:
+    """Return a difference in words."""
+    return node.note or f"by {node.difference:.3g} of its largest value, more than {tolerance:g}"
 
 
 def compare(
@@ -65,5 +99,91 @@ def compare(
     tolerance: float = 1e-5,
     reference: Mapping[str, Array] | None = None,
 ) -> Report:
-    """Compare `got` (value name -> array) with what `graph` computes from `feeds`, or with `reference` where that is given."""
-    raise NotImplementedError
+    """Compare `got` (value name -> array) with what `graph` computes from `feeds`, or with `reference` if given.
+
+    A value that jumps when its input moves by a rounding error (an index, a kept row) may differ if it is right for
+    what the target itself computed before it; the comparison then goes on from the target's value.
+    """
+    unknown = [name for name in got if name not in graph.shapes]
+    if unknown:
+        raise ParityError(f"the target returned '{unknown[0]}', which is no value of the network '{graph.name}'")
+    comparison = _Comparison(graph, got, tolerance, Reference(graph, feeds, reference))
+    for node in graph.nodes:
+        comparison.take(node)
+    return comparison.report()
+
+
+@dataclass
+class _Comparison:
+    """The state of one walk over a network."""
+
+    graph: Graph
+    got: Mapping[str, Array]
+    tolerance: float
+    reference: Reference
+    found: list[NodeDifference] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    largest: dict[str, float] = field(default_factory=dict)
+
+    def take(self, node: Node) -> None:
+        """Compare one value."""
+        expected = self.reference.value(node)
+        if isinstance(node.op, Softmax):
+            self.warnings += _saturated(node, node.op.axis, expected, self.got)
+        got = self.got.get(node.name)
+        if got is None:
+            self.missing.append(node.name)
+        else:
+            self._compare(node, np.asarray(got), expected)
+        self.reference.forget(node)
+
+    def _compare(self, node: Node, got: Array, expected: Array) -> None:
+        before = [self.largest.get(name, 0.0) for name in node.inputs]
+        result = measured(got, expected, max(before, default=0.0))
+        self.largest[node.name] = result.scale
+        note = result.note
+        if not self._within(result) and isinstance(node.op, JUMPING):
+            own = self._for_its_own_inputs(node, got, max(before, default=0.0))
+            if own is not None and self._within(own):
+                self.reference.replace(node, got)
+                result, note = own, "right for what the target computed before it"
+        entry = NodeDifference(
+            node.name, type(node.op).__name__, expected.shape, result.difference, self._within(result), note
+        )
+        self.found.append(entry)
+
+    def _within(self, result: Measured) -> bool:
+        return result.difference <= self.tolerance
+
+    def _for_its_own_inputs(self, node: Node, got: Array, scale_before: float) -> Measured | None:
+        """Hold a value against what the op makes of the inputs that the target itself computed; None without them."""
+        own = {**self.reference.fed, **self.got}
+        if any(name not in own for name in node.inputs):
+            return None
+        expected = [self.reference.values[name] for name in node.inputs]
+        arrays = [np.asarray(own[name]).astype(e.dtype) for name, e in zip(node.inputs, expected, strict=True)]
+        if any(array.shape != e.shape for array, e in zip(arrays, expected, strict=True)):
+            return None
+        return measured(got, computed(node, arrays), scale_before)
+
+    def report(self) -> Report:
+        """Return what was found."""
+        graph = self.graph
+        return Report(
+            graph.name,
+            self.tolerance,
+            tuple(self.found),
+            dict(graph.outputs),
+            tuple(self.missing),
+            tuple(self.warnings),
+        )
+
+
+def _saturated(node: Node, axis: int, expected: Array, got: Mapping[str, Array]) -> Iterator[str]:
+    """Say where probabilities are all 0 or 1: they would be so after many a mistake before them."""
+    if not expected.size or not (expected.max(axis) > 1 - SATURATED).all():
+        return
+    before = node.inputs[0]
+    judged = f"judge by '{before}' before it" if before in got else f"and '{before}' before it could not be compared"
+    yield f"'{node.name}' is one-hot for this input, so it hides differences: {judged}"
