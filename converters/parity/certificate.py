@@ -70,7 +70,9 @@ def _network(graph: Graph) -> dict[str, Any]:
         "name": graph.name,
         "format": graph.source.format,
         "licence": graph.source.licence,
-        "inputs": {n: {"shape": list(s), "dtype": graph.input_dtypes.get(n, "float32")} for n, s in graph.inputs.items()},
+        "inputs": {
+            n: {"shape": list(s), "dtype": graph.input_dtypes.get(n, "float32")} for n, s in graph.inputs.items()
+        },
         "outputs": {name: {"value": v, "shape": list(graph.shapes[v])} for name, v in graph.outputs.items()},
         "parameters": graph.parameter_count(),
         "preprocessing": _preprocessing(graph.preprocessing),

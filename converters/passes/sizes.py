@@ -5,7 +5,21 @@ from dataclasses import dataclass, replace
 
 from converters.errors import ConversionError, ShapeError, did_you_mean
 from converters.ir import Graph, Node, Preprocessing
-from converters.ops import LSTM, RNN, BatchReindex, Dense, DetectionOutput, Op, PriorBox, RegionPooling, Shape
+from converters.ops import (
+    LSTM,
+    RNN,
+    BatchReindex,
+    Dense,
+    DetectionOutput,
+    MaxUnpooling,
+    Op,
+    Pooling,
+    PoolingIndices,
+    PriorBox,
+    RegionPooling,
+    Shape,
+    Slice,
+)
 from converters.passes.preprocessing import fitted_mean
 from converters.roles import image_inputs, lists_rows, map_inputs, readers
 
@@ -135,7 +149,8 @@ def _check_open(graph: Graph, axis: str, others: Sequence[str]) -> None:
         inputs = _moved(graph, {axis: grown})
         if inputs == dict(graph.inputs):
             found = ", ".join(f"'{name}' {list(shape)}" for name, shape in inputs.items())
-            raise _PinnedError(f"{axis}: no input has such an axis: {found}")
+            lacking = "counts images on its first axis" if axis == "batch" else "is a map of four axes"
+            raise _PinnedError(f"there is no {axis} to open: no input {lacking}: {found}")
         shapes = _shapes_at(graph, inputs, axis)
         for node in graph.nodes:
             if any(shapes[name] != graph.shapes[name] for name in node.inputs):
@@ -173,13 +188,14 @@ def _shapes_at(graph: Graph, inputs: Mapping[str, Shape], axis: str) -> dict[str
         for name, array in node.params.items():
             if array.shape != expected.get(name):
                 wanted = f"an input of {list(read[0])} needs {list(expected[name])}"
-                why = f"its {name} has shape {list(array.shape)}, but {wanted}{_hint(node)}"
+                why = f"its {name} has shape {list(array.shape)}, but {wanted}{_hint(node, axis)}"
                 raise _PinnedError(_pinned_by(node, axis, why))
     return shapes
 
 
-def _hint(node: Node) -> str:
-    return " (--dense-to-conv turns dense layers into convolutions)" if isinstance(node.op, Dense) else ""
+def _hint(node: Node, axis: str) -> str:
+    helps = axis != "batch" and isinstance(node.op, Dense)
+    return " (--dense-to-conv turns dense layers into convolutions)" if helps else ""
 
 
 def _pinned_by(node: Node, axis: str, why: str) -> str:
@@ -191,13 +207,32 @@ def _check_node(graph: Graph, node: Node, shapes: Mapping[str, Shape], axis: str
     fixed = _FIXED_BATCH if axis == "batch" else _FIXED_SIZE
     if type(node.op) in fixed:
         raise _PinnedError(_pinned_by(node, axis, fixed[type(node.op)]))
-    if axis != "batch" or isinstance(node.op, (PriorBox, BatchReindex, RegionPooling)):
-        return
+    if axis != "batch":
+        _check_settings(graph, node, shapes, axis)
+    elif not isinstance(node.op, (PriorBox, BatchReindex, RegionPooling)):
+        _check_batch(graph, node, shapes)
+
+
+def _check_batch(graph: Graph, node: Node, shapes: Mapping[str, Shape]) -> None:
+    """Refuse a node that does not keep the images apart on its first axis."""
     before, after = graph.shapes[node.name], shapes[node.name]
     batch = next(shapes[name][0] for name in node.inputs if shapes[name] != graph.shapes[name])
     if after != (batch, *before[1:]):
         why = f"it gives {list(after)} for a batch of {batch}, but images would stay apart in {[batch, *before[1:]]}"
-        raise _PinnedError(_pinned_by(node, axis, why))
+        raise _PinnedError(_pinned_by(node, "batch", why))
+
+
+def _check_settings(graph: Graph, node: Node, shapes: Mapping[str, Shape], axis: str) -> None:
+    """Refuse a node whose settings may have been worked out from the size of what it reads."""
+    op, before, after = node.op, graph.shapes[node.inputs[0]], shapes[node.inputs[0]]
+    moved = [at for at, (old, new) in enumerate(zip(before, after, strict=True)) if old != new]
+    if isinstance(op, Slice) and op.axis % len(before) in moved:
+        raise _PinnedError(_pinned_by(node, axis, f"it cuts at fixed places of an axis of {before[op.axis]}"))
+    if isinstance(op, (Pooling, PoolingIndices)):
+        whole = [at for at in moved if at > 1 and op.kernel[at - 2] == before[at]]
+        # Pyramid levels step by a whole window, global indices take one; other poolings say their kernel themselves.
+        if any(isinstance(op, PoolingIndices) or op.stride[at - 2] == op.kernel[at - 2] for at in whole):
+            raise _PinnedError(_pinned_by(node, axis, f"its window is the whole map of {list(before[2:])}"))
 
 
 # Ops that would compute something else at another size once they are written, or whose first axis is no batch.
@@ -207,5 +242,6 @@ _FIXED_BATCH: Mapping[type[Op], str] = {
     RNN: "its first axis is time, and the batch its second",
 }
 _FIXED_SIZE: Mapping[type[Op], str] = {
+    MaxUnpooling: "the size of its output is fixed",
     PriorBox: "its boxes are worked out for one size when a model is written",
 }
