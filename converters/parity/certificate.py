@@ -31,8 +31,9 @@ class Run:
 class Circumstances:
     """What a certificate states besides the network and the comparisons.
 
-    Files are given by the name they shall have in it: one may still lie under a temporary name. `versions` are those of
-    the libraries, `options` what the user asked for, in types that JSON has.
+    Files are given by the name they shall have in it: one may still lie under a temporary name. `hashes` holds what is
+    known of their sha256 already, by the same names. `versions` are those of the libraries, `options` what the user
+    asked for, in types that JSON has.
     """
 
     tool_version: str
@@ -40,6 +41,7 @@ class Circumstances:
     files_written: Mapping[str, Path]
     versions: Mapping[str, str]
     input_files: Mapping[str, Path] = field(default_factory=dict)
+    hashes: Mapping[str, str] = field(default_factory=dict)
     dtype: str = "float32"
     options: Mapping[str, Any] = field(default_factory=dict)
 
@@ -55,12 +57,12 @@ def certificate(graph: Graph, runs: Sequence[Run], circumstances: Circumstances)
         "tool": {"name": "faceport", "version": at.tool_version},
         "verdict": "ok" if runs and all(run.report.ok for run in runs) else "failed" if runs else "not compared",
         "network": _network(graph),
-        "files_read": _files(at.files_read),
-        "files_written": _files(at.files_written),
+        "files_read": _files(at.files_read, at.hashes),
+        "files_written": _files(at.files_written, at.hashes),
         "options": dict(sorted(at.options.items())),
         "dtype": at.dtype,
         "versions": dict(sorted(at.versions.items())),
-        "input_files": _files(at.input_files),
+        "input_files": _files(at.input_files, at.hashes),
         "runs": [_run(run) for run in runs],
     }
 
@@ -96,9 +98,9 @@ def _preprocessing(known: Preprocessing) -> dict[str, Any]:
     }
 
 
-def _files(files: Mapping[str, Path]) -> list[dict[str, Any]]:
+def _files(files: Mapping[str, Path], hashes: Mapping[str, str]) -> list[dict[str, Any]]:
     return [
-        {"name": name, "size_bytes": path.stat().st_size, "sha256": sha256_of(path)}
+        {"name": name, "size_bytes": path.stat().st_size, "sha256": hashes[name] if name in hashes else sha256_of(path)}
         for name, path in sorted(files.items())
     ]
 
