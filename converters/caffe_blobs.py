@@ -62,7 +62,7 @@ def shape_problem(shape: tuple[int, ...]) -> str:
         return f"has {len(shape)} axes, Caffe allows {MAX_AXES}"
     if any(size < 0 for size in shape):
         return f"has the shape {show_shape(shape)} with a negative size"
-    if count(shape) > MAX_COUNT:
+    if count(tuple(max(size, 1) for size in shape)) > MAX_COUNT:  # NumPy counts so too, even for an empty array
         return f"has the shape {show_shape(shape)}, more than the {MAX_COUNT} values that Caffe allows"
     return ""
 

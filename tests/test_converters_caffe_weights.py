@@ -185,6 +185,7 @@ def squeezed(shape: tuple[int, ...] | list[int], *, legacy: bool) -> list[int]:
         (files.legacy(1, 1, -1, 6) + files.floats(VALUES), "has the shape 1x1x-1x6 with a negative size"),
         (files.shape(2**31) + files.floats(VALUES), "more than the 2147483647 values that Caffe allows"),
         (files.shape(2**40, 2**40) + files.floats(VALUES), "more than the 2147483647 values that Caffe allows"),
+        (files.shape(0, 2**31 - 1, 2**31 - 1), "more than the 2147483647 values that Caffe allows"),
         (files.shape(*[1] * 33) + files.floats([1.0]), "has 33 axes, Caffe allows 32"),
         (files.shape(2, 3) + files.bytes_field(12, b"12345678"), "holds raw data of type unknown"),
         (

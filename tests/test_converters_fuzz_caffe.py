@@ -253,6 +253,7 @@ NESTED = st.recursive(
 
 
 @given(st.lists(NESTED, max_size=6))
+@example([files.legacy(0, 0, 2**31 - 1, 2**31 - 1)])
 @example([files.net(files.v2_layer("a", "b", files.unpacked([1.0])[:3]))])
 def test_nested_messages_of_any_kind(path: Path, parts: list[bytes]) -> None:
     check_weights(path, b"".join(parts))
