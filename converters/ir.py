@@ -121,10 +121,12 @@ class Graph:
         outputs have their outside names, inputs their own.
         """
         taken = {name: name for name in self.inputs}
+        used = {*self.inputs, *self.outputs}
         for outside, value in self.outputs.items():
             if value not in taken:
-                taken[value] = outside
-        used = set(taken.values()) | set(self.outputs)
+                # In-place layers on an input give the output the input's name.
+                taken[value] = unique_name(outside, used) if outside in self.inputs else outside
+                used.add(taken[value])
         for node in self.nodes:
             if node.name not in taken:
                 taken[node.name] = unique_name(node.name, used)

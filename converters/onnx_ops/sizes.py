@@ -1,0 +1,114 @@
+"""Which axes stay open in a written model: found out by inferring all shapes at other sizes."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from converters.errors import ShapeError, UnsupportedError
+from converters.ir import Graph
+from converters.ops import DetectionOutput, Shape
+
+AXES = {"batch": 0, "height": 2, "width": 3}
+UNNAMED = "?"
+
+Symbols = tuple[str | None, ...]
+_Axis = tuple[str, int]
+
+
+@dataclass(frozen=True)
+class OpenSizes:
+    """For each input and value one entry per axis: None where its size is fixed, otherwise what the size is called.
+
+    An open size that equals no input's is called "?".
+    """
+
+    symbols: Mapping[str, Symbols]
+
+    def shape(self, graph: Graph, value: str) -> tuple[int | None, ...]:
+        """Return the shape of a value with None for each open axis."""
+        known = zip(graph.shapes[value], self.symbols[value], strict=True)
+        return tuple(size if symbol is None else None for size, symbol in known)
+
+
+def open_sizes(graph: Graph, dynamic: Sequence[str]) -> OpenSizes:
+    """Find out which sizes move with the `dynamic` axes ("batch", "height", "width") of the inputs, or with the values.
+
+    UnsupportedError naming the layer that pins an axis.
+    """
+    named: dict[str, list[_Axis]] = {}
+    for axis in dynamic:
+        named |= _groups(graph, axis)
+    probes = [probe for axes in named.values() for probe in _probes(graph, axes)]
+    probes += _data_probes(graph)
+    history = {
+        value: list(zip(*(probe.shapes[value] for probe in (graph, *probes)), strict=True)) for value in graph.shapes
+    }
+    owners = {symbol: history[axes[0][0]][axes[0][1]] for symbol, axes in named.items()}
+    return OpenSizes({value: tuple(_symbol(sizes, owners) for sizes in axes) for value, axes in history.items()})
+
+
+def _symbol(sizes: tuple[int, ...], owners: Mapping[str, tuple[int, ...]]) -> str | None:
+    if len(set(sizes)) == 1:
+        return None
+    return next((symbol for symbol, owner in owners.items() if owner == sizes), UNNAMED)
+
+
+def _groups(graph: Graph, name: str) -> dict[str, list[_Axis]]:
+    """Name the input axes that open as `name`: those that move together get one name."""
+    axis = AXES[name]
+    candidates = [(value, axis) for value, shape in graph.inputs.items() if len(shape) == 4 or (axis == 0 and shape)]
+    if not candidates:
+        raise UnsupportedError(f"no input has a {name} that could stay open")
+    leader = candidates[0]
+    together = [c for c in candidates if graph.inputs[c[0]][axis] == graph.inputs[leader[0]][axis]]
+    if not _probes(graph, together, strict=False):
+        together = [leader]
+    try:
+        _probes(graph, together)
+    except ShapeError as error:
+        raise UnsupportedError(f"the {name} cannot stay open: {error.problems[0]}") from error
+    alone = {c for c in candidates if c != leader and _probes(graph, [c], strict=False)}
+    if not _probes(graph, [leader], strict=False):
+        alone -= set(together)
+    groups = {name: [c for c in together if c not in alone]}
+    return groups | {f"{value}_{name}": [(value, axis)] for value, _ in candidates if (value, axis) in alone}
+
+
+def _probes(graph: Graph, axes: Sequence[_Axis], strict: bool = True) -> list[Graph]:
+    """Return the graph at other sizes of these axes; without any, ShapeError (or nothing, unless `strict`)."""
+    batch = axes[0][1] == 0
+    found: list[Graph] = []
+    first: ShapeError | None = None
+    for factor, more in ((1, 1), (2, 0)) if batch else ((2, 0), (3, 0), (1, 32), (1, 64), (1, 1), (2, 1)):
+        try:
+            found.append(graph.with_inputs(_moved(graph, axes, factor, more)))
+        except ShapeError as error:
+            first = first or error
+    # A batch may have any size; a height may be bound to the multiples of a stride.
+    if first is not None and (batch or not found):
+        if strict:
+            raise first
+        return []
+    return found
+
+
+def _moved(graph: Graph, axes: Iterable[_Axis], factor: int, more: int) -> dict[str, Shape]:
+    shapes = {name: list(graph.inputs[name]) for name, _ in axes}
+    for name, axis in axes:
+        shapes[name][axis] = shapes[name][axis] * factor + more
+    return {name: tuple(shape) for name, shape in shapes.items()}
+
+
+def _data_probes(graph: Graph) -> list[Graph]:
+    """Return the graph as if the ops whose output size depends on the values had kept more."""
+    loose = {
+        node.name: (2 if isinstance(node.op, DetectionOutput) else 0) for node in graph.nodes if node.op.data_dependent
+    }
+    if not loose:
+        return []
+    moved = {name: tuple(n + (i == axis) for i, n in enumerate(graph.shapes[name])) for name, axis in loose.items()}
+    nodes = tuple(node for node in graph.nodes if node.name not in loose)
+    try:
+        return [replace(graph, inputs={**graph.inputs, **moved}, nodes=nodes)]
+    except ShapeError as error:
+        sources = ", ".join(f"'{name}'" for name in loose)
+        raise UnsupportedError(f"how much {sources} keeps depends on the values, but {error.problems[0]}") from error
