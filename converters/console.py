@@ -1,0 +1,255 @@
+"""How results look when printed: tables and summaries on stdout, progress and messages on stderr."""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from math import isfinite
+from pathlib import Path
+from threading import Timer
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from converters import doctor, formats
+from converters.inspection import Inspection
+from converters.ops import Shape
+from converters.pipeline import Conversion
+from converters.proof import Progress as Reporter
+from converters.proof import Trial
+
+QUIET_SECONDS = 2.0
+BYTES = ((10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
+COUNTS = ((10**9, "G"), (10**6, "M"), (10**3, "k"))
+
+out = Console(highlight=False, markup=False, emoji=False)
+err = Console(stderr=True, highlight=False, markup=False, emoji=False)
+
+
+def say(text: str, style: str = "") -> None:
+    """Print a line of a result, unbroken where no terminal sets a width."""
+    out.print(Text(text, style), soft_wrap=not out.is_terminal)
+
+
+def warn(warnings: Sequence[str]) -> None:
+    """Print warnings on stderr."""
+    for warning in warnings:
+        err.print(Text.assemble(("warning: ", "yellow"), warning), soft_wrap=True)
+
+
+def fail(problems: Sequence[str]) -> None:
+    """Print why something was refused or failed on stderr, one line for each reason."""
+    for problem in problems:
+        err.print(Text.assemble(("error: ", "bold red"), problem), soft_wrap=True)
+
+
+def say_json(document: Any) -> None:
+    """Print one JSON document."""
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+@contextmanager
+def progress() -> Iterator[Reporter]:
+    """Show a bar on stderr while the block runs, if that is a terminal and the block takes more than two seconds."""
+    if not err.is_terminal:
+        yield lambda _title, _fraction: None
+        return
+    bar = Progress(TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=err, transient=True)
+    task = bar.add_task("starting", total=None)
+    shown = Timer(QUIET_SECONDS, bar.start)
+    shown.daemon = True
+    shown.start()
+    try:
+        yield lambda title, done: bar.update(task, description=title, completed=done, total=1.0 if done else None)
+    finally:
+        shown.cancel()
+        shown.join()
+        bar.stop()
+
+
+def sizes(shape: Shape) -> str:
+    """Write a shape as 1x3x224x224."""
+    return "x".join(map(str, shape)) or "single value"
+
+
+def amount(count: int, units: Sequence[tuple[int, str]]) -> str:
+    """Write a number in the largest of these units that it reaches."""
+    for factor, unit in units:
+        if count >= factor:
+            return f"{count / factor:.1f} {unit}"
+    return str(count)
+
+
+def table(*columns: str, numbers: Sequence[str] = ()) -> Table:
+    """Make an empty table; the columns in `numbers` are aligned at the right."""
+    made = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for column in columns:
+        made.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
+    return made
+
+
+def show_conversion(done: Conversion) -> None:
+    """Print the parity table and a summary of a conversion."""
+    if done.trials:
+        show_trials(done.trials)
+    else:
+        say("not verified: nothing is claimed about what this model computes", "yellow")
+    for axis, reason in done.open_axes.reasons.items():
+        say(f"the {axis} is fixed: {reason}")
+    kept = f", open axes: {', '.join(done.open_axes.axes)}" if done.open_axes.axes else ""
+    written = ", ".join(f"{path} ({amount(path.stat().st_size, BYTES)})" for path in done.files)
+    say(f"wrote {written} in {done.write_seconds:.2f} s{kept}")
+    if done.certificate:
+        say(f"certificate: {done.certificate}")
+
+
+def show_trials(trials: Sequence[Trial]) -> None:
+    """Print every compared node with its difference in each trial, and the verdict."""
+    titles = _titles(trials)
+    shown = table("node", "op", "output", *titles, numbers=titles)
+    found = [{node.node: node for node in trial.report.nodes} for trial in trials]
+    nodes = {node.node: node for trial in trials for node in reversed(trial.report.nodes)}
+    order = {name: index for trial in trials for index, name in enumerate(node.node for node in trial.report.nodes)}
+    for name in sorted(nodes, key=lambda name: order[name]):
+        node = nodes[name]
+        cells = [_difference(by_name.get(name)) for by_name in found]
+        shown.add_row(node.node, node.op, sizes(node.shape), *cells)
+    out.print(shown)
+    for trial, title in zip(trials, titles, strict=True):
+        show_verdict(trial, title)
+
+
+def _titles(trials: Sequence[Trial]) -> list[str]:
+    titles = [trial.title if trial.seed is None else sizes(next(iter(trial.shapes.values()))) for trial in trials]
+    return [title if titles.count(title) == 1 else f"{title} ({index + 1})" for index, title in enumerate(titles)]
+
+
+def _difference(node: Any) -> Text:
+    if node is None:
+        return Text("-", "dim")
+    text = f"{node.difference:.1e}" if isfinite(node.difference) else "not equal"
+    return Text(text if node.ok else f"{text} !", "" if node.ok else "bold red")
+
+
+def show_verdict(trial: Trial, title: str) -> None:
+    """Print what one trial came to: how many values agree, the largest difference and where it is, how long it took."""
+    report = trial.report
+    for warning in report.warnings:
+        warn([f"{title}: {warning}"])
+    fed = ", ".join(f"{name} {sizes(shape)}" for name, shape in trial.shapes.items())
+    seed = "" if trial.seed is None else f", seed {trial.seed}"
+    took = f"reference {trial.reference_seconds:.2f} s, target {trial.target_seconds:.2f} s"
+    if report.ok:
+        worst = max(report.nodes, key=lambda node: node.difference, default=None)
+        where = f", largest difference {worst.difference:.1e} at {worst.node}" if worst else ""
+        say(f"{trial.title}: all {len(report.nodes)} values agree{where} (tolerance {report.tolerance:g})", "green")
+    else:
+        say(f"{trial.title}: differs (tolerance {report.tolerance:g})", "bold red")
+    say(f"  fed: {fed}{seed}; {took}")
+    if report.not_compared:
+        say(f"  not compared, because the target does not return them: {', '.join(report.not_compared)}")
+
+
+def conversion_json(done: Conversion) -> dict[str, Any]:
+    """Return a conversion as plain values."""
+    return {
+        "name": done.graph.name,
+        "target": done.target.name,
+        "files": {str(path): path.stat().st_size for path in done.files},
+        "verified": bool(done.trials),
+        "certificate": str(done.certificate) if done.certificate else None,
+        "open_axes": list(done.open_axes.axes),
+        "fixed_axes": dict(done.open_axes.reasons),
+        "warnings": list(done.graph.warnings),
+        "trials": [trial_json(trial) for trial in done.trials],
+        "write_seconds": round(done.write_seconds, 4),
+    }
+
+
+def trial_json(trial: Trial) -> dict[str, Any]:
+    """Return a trial as plain values; a difference that is no number is null."""
+    report = trial.report
+    return {
+        "title": trial.title,
+        "shapes": {name: list(shape) for name, shape in trial.shapes.items()},
+        "seed": trial.seed,
+        "ok": report.ok,
+        "tolerance": report.tolerance,
+        "largest": report.largest if isfinite(report.largest) else None,
+        "nodes": {
+            node.node: {
+                "op": node.op,
+                "shape": list(node.shape),
+                "difference": node.difference if isfinite(node.difference) else None,
+                "ok": node.ok,
+                "note": node.note,
+            }
+            for node in report.nodes
+        },
+        "not_compared": list(report.not_compared),
+        "warnings": list(report.warnings),
+        "problems": trial.problems(),
+        "reference_seconds": round(trial.reference_seconds, 4),
+        "target_seconds": round(trial.target_seconds, 4),
+    }
+
+
+def show_inspection(found: Inspection) -> None:
+    """Print a network: its nodes, totals, preprocessing, labels and axes."""
+    shown = table("node", "op", "output", "parameters", "MACs", numbers=("parameters", "MACs"))
+    for row in found.rows:
+        counts = [f"{count:,}" if count else "" for count in (row.parameters, row.macs)]
+        shown.add_row(row.node, row.op, sizes(row.shape), *counts)
+    shown.add_section()
+    shown.add_row(f"{len(found.rows)} nodes", "", "", f"{found.parameters:,}", f"{found.macs:,}")
+    say(f"{found.name} ({found.format}{'' if found.weights else ', without weights'})", "bold")
+    out.print(shown)
+    for title, facts in _facts(found).items():
+        out.print(Text(f"{title:<15}"), Text(facts), soft_wrap=not out.is_terminal)
+
+
+def _facts(found: Inspection) -> Mapping[str, str]:
+    stated = [f"{name} {_words(value)}" for name, value in found.preprocessing.items()]
+    first = f": {', '.join(found.labels[:3])} ..." if len(found.labels) > 3 else f": {', '.join(found.labels)}"
+    axes = {axis: f"pinned: {why}" if why else "may stay open" for axis, why in found.open_axes.items()}
+    return {
+        "inputs": ", ".join(f"{name} {sizes(shape)}" for name, shape in found.inputs.items()),
+        "outputs": ", ".join(f"{name} {sizes(shape)}" for name, shape in found.outputs.items()),
+        "size": f"{amount(found.parameters, COUNTS)} parameters, {amount(4 * found.parameters, BYTES)} as float32, "
+        f"{amount(found.macs, COUNTS)} MACs",
+        "preprocessing": ", ".join(stated) or "not stated; give it with --channel-order, --mean and --scale",
+        "labels": f"{len(found.labels)}{first}" if found.labels else "none; give them with --labels",
+        **({"licence": found.licence} if found.licence else {}),
+        **axes,
+    }
+
+
+def _words(value: Any) -> str:
+    return " ".join(f"{item:g}" for item in value) if isinstance(value, list) else str(value)
+
+
+def show_diagnosis(found: doctor.Diagnosis) -> None:
+    """Print what `doctor` found."""
+    for name, value in found.system.items():
+        say(f"{name:<12}{value}")
+    installed = table("extra", "library", "version")
+    for extra in found.extras:
+        for library in extra.libraries:
+            version = library.version or f"missing: pip install '{formats.DISTRIBUTION}[{extra.name}]'"
+            installed.add_row(extra.name, library.name, Text(version, "" if library.version else "yellow"))
+    out.print(installed)
+    devices = table("runtime", "device", "runs")
+    for device in found.devices:
+        devices.add_row(
+            device.runtime, device.name, Text(device.problem or "yes", "yellow" if device.problem else "green")
+        )
+    out.print(devices)
+
+
+def show_paths(paths: Sequence[Path]) -> str:
+    """Write paths with their sizes."""
+    return ", ".join(f"{path} ({amount(path.stat().st_size, BYTES)})" for path in paths)

@@ -1,0 +1,180 @@
+"""A conversion from end to end: read, prepare, write, prove what was written, put it in its place."""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from converters import doctor, formats, parity, passes
+from converters.errors import UnsupportedError
+from converters.hashing import short_names
+from converters.ir import Graph
+from converters.options import Options, UsageError
+from converters.preparation import prepared
+from converters.proof import TOLERANCES, Progress, Prover, Trial, refuse_failures, silent
+from converters.sources import check_complete, find_model, read
+from converters.staging import Stage, check_output, commit
+
+# Options that say how and where a conversion runs, not what comes out of it.
+UNCERTIFIED = ("out", "force", "certificate", "verify", "against")
+
+
+@dataclass(frozen=True, eq=False)
+class Conversion:
+    """What came out of a conversion; `trials` are empty and `certificate` is None where no proof was wanted."""
+
+    graph: Graph
+    target: formats.Target
+    files: tuple[Path, ...]
+    certificate: Path | None
+    trials: tuple[Trial, ...]
+    open_axes: passes.OpenAxes
+    write_seconds: float
+
+
+def convert(
+    words: Sequence[str], source: str, target: str, options: Options, progress: Progress = silent
+) -> Conversion:
+    """Convert the model that `words` name; nothing appears at `options.out` unless it is proved.
+
+    Raises ConversionError with all problems found, and leaves nothing behind then.
+    """
+    kind = formats.TARGETS[target]
+    check_request(kind, options)
+    model = find_model(words, source)
+    check_complete(model)
+    formats.load(kind.module)
+    progress("reading", 0.0)
+    graph = prepared(read(model, options), options)
+    return write(graph, kind, options, short_names(model.files), progress)
+
+
+def check_request(target: formats.Target, options: Options) -> None:
+    """Refuse, before any work, options that this target does not have and an output that cannot be written."""
+    out = output_path(options)
+    target.check_suffix(out)
+    problems = [
+        f"--{name.replace('_', '-')} is for {formats.TARGETS[wanted].title}; {target.title} has no such thing"
+        for name, wanted in ONLY_FOR.items()
+        if name in options.given() and target.name != wanted
+    ]
+    if options.certificate and not options.verify:
+        problems.append("a certificate states a proof: --certificate and --no-verify exclude each other")
+    if problems:
+        raise UsageError(problems)
+    check_output(out, force=options.force, folder=target.is_folder(out))
+    if options.verify and (options.certificate or not target.is_folder(out)):
+        check_output(certificate_path(target, options), force=options.force)
+
+
+def output_path(options: Options) -> Path:
+    """Return the output's path, with a name of its own even where it is written as `.` or `..`."""
+    if options.out is None:
+        raise UsageError("the output is missing; name it with -o")
+    return options.out if options.out.name not in ("", "..") else options.out.resolve()
+
+
+def certificate_path(target: formats.Target, options: Options) -> Path:
+    """Return where the certificate goes: the place asked for, inside an output folder, or beside an output file."""
+    out = output_path(options)
+    if options.certificate:
+        return options.certificate
+    return out / "certificate.json" if target.is_folder(out) else out.with_name(f"{out.name}.certificate.json")
+
+
+def write(
+    graph: Graph, target: formats.Target, options: Options, files_read: Mapping[str, Path], progress: Progress = silent
+) -> Conversion:
+    """Write a graph that is ready: refuse what has no form in the target, write, prove, certify, put in place."""
+    writer = formats.load(target.module)
+    axes = chosen_axes(graph, writer, options)
+    with ExitStack() as stack:
+        stage = stack.enter_context(Stage(output_path(options)))
+        start = time.perf_counter()
+        progress("writing", 0.0)
+        with stage.writing():
+            writer.save(graph, stage.path, **_settings(options, axes.axes))
+        seconds = time.perf_counter() - start
+        written, trials, stages = stage.files(), list[Trial](), [stage]
+        if options.verify:
+            prover = Prover(graph, partial(writer.run, stage.path), tolerance(options), progress)
+            trials = prover.trials(axes.axes, options)
+            refuse_failures(trials)
+            home = stack.enter_context(Stage(options.certificate)) if options.certificate else stage
+            certificate = _certificate(graph, target, options, trials, files_read, written)
+            _write_certificate(home, certificate_path(target, options), certificate)
+            stages = [stage] if home is stage else [stage, home]
+        commit(stages)
+    files = tuple(stage.out.parent / name for name in written)
+    place = certificate_path(target, options) if options.verify else None
+    return Conversion(graph, target, files, place, tuple(trials), axes, seconds)
+
+
+def chosen_axes(graph: Graph, writer: ModuleType, options: Options) -> passes.OpenAxes:
+    """Return which axes stay open: those asked for, or else the batch where it can.
+
+    UnsupportedError lists what of the graph has no form in the target, or what pins an axis that was asked for.
+    """
+    closed = writer.unsupported(graph, **_settings(options, ()))
+    if closed:
+        raise UnsupportedError(closed)
+    wanted = ("batch",) if options.dynamic is None else options.dynamic
+    found = passes.open_axes(graph, wanted)
+    problems = [f"the {axis} cannot stay open: {reason}" for axis, reason in found.reasons.items()]
+    problems += writer.unsupported(graph, **_settings(options, found.axes)) if found.axes else []
+    if problems and options.dynamic:
+        raise UnsupportedError(problems)
+    return found if not problems or found.reasons else passes.OpenAxes((), {"batch": problems[0]})
+
+
+def tolerance(options: Options) -> float:
+    """Return the tolerance asked for, or the one of the number type."""
+    return TOLERANCES[options.dtype] if options.tolerance is None else options.tolerance
+
+
+def _settings(options: Options, axes: Sequence[str]) -> dict[str, Any]:
+    given = options.given()
+    wanted = {name: given[name] for name in ("dtype", *ONLY_FOR) if name in given}
+    return {"dynamic": axes, **wanted}
+
+
+def _certificate(
+    graph: Graph,
+    target: formats.Target,
+    options: Options,
+    trials: Sequence[Trial],
+    files_read: Mapping[str, Path],
+    files_written: Mapping[str, Path],
+) -> dict[str, Any]:
+    installed = doctor.versions()
+    told = {name: value for name, value in options.given().items() if name not in UNCERTIFIED}
+    circumstances = parity.Circumstances(
+        tool_version=installed[formats.DISTRIBUTION],
+        files_read=files_read,
+        files_written=files_written,
+        versions={name: installed[name] for name in ("Python", "numpy", *target.libraries) if name in installed},
+        input_files=short_names([path for _, path in options.samples]),
+        hashes=graph.source.files,
+        dtype=options.dtype,
+        options=json.loads(json.dumps(told, default=_plain)),
+    )
+    return parity.certificate(graph, [trial.run() for trial in trials], circumstances)
+
+
+def _plain(value: object) -> str:
+    return value.name if isinstance(value, Path) else str(value)
+
+
+def _write_certificate(home: Stage, final: Path, certificate: Mapping[str, Any]) -> None:
+    place = home.path.parent / final.relative_to(home.out.parent)
+    with home.writing():
+        place.write_text(json.dumps(certificate, indent=2, ensure_ascii=False) + "\n", "utf-8")
+
+
+# Options that only one target has.
+ONLY_FOR = {"opset": "onnx", "external_data": "onnx"}

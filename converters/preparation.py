@@ -1,0 +1,53 @@
+"""From the graph that was read to the graph that is written: the passes asked for, in the order that works."""
+
+from dataclasses import replace
+
+from converters import passes
+from converters.ir import Graph
+from converters.options import Options, UsageError
+from converters.side_files import read_labels, read_mean
+
+STATED = ("channel_order", "mean", "mean_file", "scale", "labels")
+
+
+def prepared(graph: Graph, options: Options) -> Graph:
+    """Return the graph with everything done to it that `options` ask for; ConversionError where that cannot be."""
+    if options.dense_to_conv:
+        graph = passes.dense_to_conv(graph)
+    shapes = shapes_of(graph, options)
+    if any(graph.inputs.get(name) != shape for name, shape in shapes.items()):
+        graph = passes.resize(graph, shapes)
+    if options.given().keys() & set(STATED):
+        graph = _stated(graph, options)
+    if options.cut:
+        graph = passes.cut(graph, options.cut)
+    if options.fold_batch_norm:
+        graph = passes.fold_batch_norm(graph)
+    if options.l2_normalize:
+        graph = passes.l2_normalize(graph)
+    if options.bake_preprocessing:
+        graph = passes.bake_preprocessing(graph)
+    strange = tuple(
+        f"{line}: whatever is computed from them is meaningless" for line in passes.non_finite_weights(graph)
+    )
+    return replace(graph, warnings=(*graph.warnings, *strange))
+
+
+def shapes_of(graph: Graph, options: Options) -> dict[str, tuple[int, ...]]:
+    """Return the input shapes that were asked for, by input name."""
+    if len(graph.inputs) != 1 and any(not name for name, _ in options.input_shapes):
+        known = ", ".join(graph.inputs)
+        raise UsageError(f"the network has {len(graph.inputs)} inputs ({known}); write --input-shape NAME=1x3x224x224")
+    only = next(iter(graph.inputs))
+    return {name or only: shape for name, shape in options.input_shapes}
+
+
+def _stated(graph: Graph, options: Options) -> Graph:
+    return passes.override_preprocessing(
+        graph,
+        channel_order=options.channel_order,
+        mean=options.mean,
+        mean_array=read_mean(options.mean_file) if options.mean_file else None,
+        scale=options.scale,
+        labels=read_labels(options.labels) if options.labels else None,
+    )
