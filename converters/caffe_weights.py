@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converters.caffe_blobs import Blob, SourceLayer, Weights, as_float32, count, shape_problem, show_shape
-from converters.caffe_files import check_weights_file, is_hdf5, map_file
+from converters.caffe_files import check_weights_file, is_hdf5, map_file, without_readahead
 from converters.caffe_layer_types import V0_TYPES, V1_TYPES
 from converters.caffe_problems import Problems
 from converters.caffe_schema import enum_names
@@ -61,7 +61,8 @@ def read_weights(path: str | Path) -> Weights:
     check_weights_file(path, buffer)
     reader = _Reader(path, buffer)
     try:
-        return reader.net()
+        with without_readahead(buffer):
+            return reader.net()
     except WireError as error:
         raise FormatError(f"{path}: {reader.place}{error}; the file is cut off, damaged or no caffemodel") from error
 
