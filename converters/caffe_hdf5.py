@@ -100,7 +100,7 @@ class _Reader:
 
     def _values(self, data: h5py.Dataset) -> FloatArray:
         offset = data.id.get_offset()  # None unless the values lie in one piece, as they are
-        if offset is not None and data.dtype == np.dtype("<f4") and not self._file.userblock_size:
+        if offset is not None and data.dtype == np.dtype("<f4"):
             return np.frombuffer(self._buffer, "<f4", data.size, offset).reshape(data.shape)
         values = as_float32(np.asarray(data[()]))
         values.setflags(write=False)

@@ -269,6 +269,7 @@ def test_many_problems_are_counted() -> None:
     ("text", "part"),
     [
         ("layer { kernel_size: 3 }", "it belongs inside convolution_param { } or pooling_param { }"),
+        ("layer { num_output: 3 }", "it belongs inside convolution_param { } or inner_product_param { } or "),
         ("layer { mean_file: 'm' }", "it belongs inside transform_param { }"),
         ("bottom: 'x'", "it belongs inside a layer { } block: is a brace closed too early?"),
         ("base_lr: 0.1", "belongs to a solver file; give the network definition that its 'net:' names"),
@@ -399,6 +400,7 @@ def test_a_byte_order_mark_and_other_encodings(tmp_path: Path) -> None:
     assert read_prototxt(write(tmp_path, b'\xef\xbb\xbfname: "a"')).get("name") == "a"
     assert read_prototxt(write(tmp_path, 'name: "日本"'.encode())).get("name") == "日本"
     assert read_prototxt(write(tmp_path, b'name: "a" # caf\xe9')).get("name") == "a"
+    assert read_prototxt(write(tmp_path, b'# <html>, bzh\nname: "a"')).get("name") == "a"
     assert read_prototxt(write(tmp_path, b'name: "a"\r\nlayer {\r\n}\r\n')).all("layer")[0].line == 2
 
 

@@ -77,6 +77,7 @@ def problems(path: Path) -> list[str]:
             files.floats([9.0]) + files.shape(2, 3) + files.number_field(10, 2) + files.floats(VALUES, 12, "e"),
         ),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_values_and_shape(tmp_path: Path, name: str, data: bytes) -> None:
     blob = read_one(tmp_path, data)
