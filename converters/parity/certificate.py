@@ -72,15 +72,17 @@ def _network(graph: Graph) -> dict[str, Any]:
         "name": graph.name,
         "format": graph.source.format,
         "licence": graph.source.licence,
-        "inputs": {
-            n: {"shape": list(s), "dtype": graph.input_dtypes.get(n, "float32")} for n, s in graph.inputs.items()
-        },
+        "inputs": {name: _input(graph, name) for name in graph.inputs},
         "outputs": {name: {"value": v, "shape": list(graph.shapes[v])} for name, v in graph.outputs.items()},
         "parameters": graph.parameter_count(),
         "preprocessing": _preprocessing(graph.preprocessing),
         "labels": len(graph.labels),
         "warnings": list(graph.warnings),
     }
+
+
+def _input(graph: Graph, name: str) -> dict[str, Any]:
+    return {"shape": list(graph.inputs[name]), "dtype": graph.input_dtypes.get(name, "float32")}
 
 
 def _preprocessing(known: Preprocessing) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import numpy as np
 from converters.errors import ParityError
 from converters.ir import Graph, Node
 from converters.ops import Array, Shape, Softmax
-from converters.parity.measure import Measured, measured
+from converters.parity.measure import HUGE, Measured, measured
 from converters.parity.reference import JUMPING, Reference, computed
 
 # A row of probabilities whose largest is nearer to 1 than this hides what was computed before it.
@@ -124,7 +124,6 @@ class _Comparison:
     found: list[NodeDifference] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
-    largest: dict[str, float] = field(default_factory=dict)
 
     def take(self, node: Node) -> None:
         """Compare one value."""
@@ -139,12 +138,11 @@ class _Comparison:
         self.reference.forget(node)
 
     def _compare(self, node: Node, got: Array, expected: Array) -> None:
-        before = [self.largest.get(name, 0.0) for name in node.inputs]
-        result = measured(got, expected, max(before, default=0.0))
-        self.largest[node.name] = result.scale
+        before = 0.0 if expected.any() else self._largest_read(node)
+        result = measured(got, expected, before)
         note = result.note
         if not self._within(result) and isinstance(node.op, JUMPING):
-            own = self._for_its_own_inputs(node, got, max(before, default=0.0))
+            own = self._for_its_own_inputs(node, got, before)
             if own is not None and self._within(own):
                 self.reference.replace(node, got)
                 result, note = own, "right for what the target computed before it"
@@ -152,6 +150,12 @@ class _Comparison:
             node.name, type(node.op).__name__, expected.shape, result.difference, self._within(result), note
         )
         self.found.append(entry)
+
+    def _largest_read(self, node: Node) -> float:
+        """Return the largest value that a node reads: what the rounding around a zero is to be compared with."""
+        read = [self.reference.values[name] for name in node.inputs]
+        sizes = [float(np.abs(array[np.isfinite(array)]).max(initial=0)) for array in read]
+        return max((size for size in sizes if size < HUGE), default=0.0)
 
     def _within(self, result: Measured) -> bool:
         return result.difference <= self.tolerance

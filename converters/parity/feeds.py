@@ -148,7 +148,7 @@ def _sampling_points(wish: _Wish) -> Array:
 def _affine_maps(wish: _Wish) -> Array:
     """Return maps near the identity, c1 to c6 of AffineGrid."""
     noise = wish.rng.normal(0, 0.2, wish.shape).reshape(-1, 6)
-    return (noise + np.array([1, 0, 0, 1, 0, 0])).reshape(wish.shape)
+    return np.asarray(noise + np.array([1, 0, 0, 1, 0, 0])).reshape(wish.shape)
 
 
 def _in_domain(wish: _Wish) -> Array | None:

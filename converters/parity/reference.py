@@ -71,8 +71,10 @@ class Reference:
                 self.values.pop(name, None)
 
 
-def computed(node: Node, arrays: Sequence[Array], op: Op | None = None, **params: Array) -> Array:
+def computed(
+    node: Node, arrays: Sequence[Array], op: Op | None = None, params: Mapping[str, Array] | None = None
+) -> Array:
     """Return what a node computes from `arrays`, with another op or other params where they are given."""
     kind = next((array.dtype for array in arrays if array.dtype.kind == "f"), np.dtype(np.float32))
-    known = {name: array.astype(kind, copy=False) for name, array in {**node.params, **params}.items()}
+    known = {name: array.astype(kind, copy=False) for name, array in {**node.params, **(params or {})}.items()}
     return (op or node.op).compute(*arrays, **known)
