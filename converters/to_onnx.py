@@ -77,10 +77,13 @@ def pinned_axes(graph: Graph, axes: Sequence[str] = tuple(AXES), *, opset: int |
     return {axis: reasons[0] for axis, reasons in problems.items() if reasons}
 
 
-def run(path: str | Path, feeds: Mapping[str, Array], wanted: Sequence[str] | None = None) -> dict[str, Array]:
+def run(
+    _graph: Graph, path: str | Path, feeds: Mapping[str, Array], wanted: Sequence[str] | None = None
+) -> dict[str, Array]:
     """Run a file that `save` wrote in onnxruntime on the CPU, unoptimised, and return values by our names.
 
-    `wanted` None means all of them. Feeds may have another size where the file leaves axes open.
+    The file says itself which tensor is which value; other targets need the graph for that. `wanted` None means all of
+    them. Feeds may have another size where the file leaves axes open.
     """
     return dict(formats.load("converters.onnx_running").run(Path(path), feeds, wanted))
 
