@@ -110,12 +110,12 @@ def show_conversion(done: Conversion) -> None:
 def show_trials(trials: Sequence[Trial]) -> None:
     """Print every compared node with its difference in each trial, and the verdict."""
     titles = _titles(trials)
-    shown = table("node", "op", "output", *titles, numbers=titles)
+    columns = [f"difference at\n{title}" for title in titles]
+    shown = table("node", "op", "output", *columns, numbers=columns)
     found = [{node.node: node for node in trial.report.nodes} for trial in trials]
-    nodes = {node.node: node for trial in trials for node in reversed(trial.report.nodes)}
-    order = {name: index for trial in trials for index, name in enumerate(node.node for node in trial.report.nodes)}
-    for name in sorted(nodes, key=lambda name: order[name]):
-        node = nodes[name]
+    nodes = {node.node: node for trial in trials for node in trial.report.nodes}
+    for name, latest in nodes.items():
+        node = found[0].get(name, latest)
         cells = [_difference(by_name.get(name)) for by_name in found]
         shown.add_row(node.node, node.op, sizes(node.shape), *cells)
     out.print(shown)

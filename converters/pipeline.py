@@ -17,6 +17,7 @@ from converters.ir import Graph
 from converters.options import Options, UsageError
 from converters.preparation import prepared
 from converters.proof import TOLERANCES, Progress, Prover, Trial, refuse_failures, silent
+from converters.samples import read_samples
 from converters.sources import check_complete, find_model, read
 from converters.staging import Stage, check_output, commit
 
@@ -92,20 +93,20 @@ def write(
 ) -> Conversion:
     """Write a graph that is ready: refuse what has no form in the target, write, prove, certify, put in place."""
     writer = formats.load(target.module)
-    axes = chosen_axes(graph, writer, options)
+    axes = _open_axes(graph, options)
+    samples = read_samples(graph, options.samples)
     with ExitStack() as stack:
-        stage = stack.enter_context(Stage(output_path(options)))
+        stage = stack.enter_context(Stage(output_path(options), force=options.force))
         start = time.perf_counter()
         progress("writing", 0.0)
-        with stage.writing():
-            writer.save(graph, stage.path, **_settings(options, axes.axes))
+        axes = _save(writer, graph, stage, options, axes)
         seconds = time.perf_counter() - start
         written, trials, stages = stage.files(), list[Trial](), [stage]
         if options.verify:
-            prover = Prover(graph, partial(writer.run, stage.path), tolerance(options), progress)
-            trials = prover.trials(axes.axes, options)
+            prover = Prover(graph, partial(writer.run, graph, stage.path), tolerance(options), progress)
+            trials = prover.trials(axes.axes, samples)
             refuse_failures(trials)
-            home = stack.enter_context(Stage(options.certificate)) if options.certificate else stage
+            home = _home(stack, stage, options)
             certificate = _certificate(graph, target, options, trials, files_read, written)
             _write_certificate(home, certificate_path(target, options), certificate)
             stages = [stage] if home is stage else [stage, home]
@@ -115,21 +116,28 @@ def write(
     return Conversion(graph, target, files, place, tuple(trials), axes, seconds)
 
 
-def chosen_axes(graph: Graph, writer: ModuleType, options: Options) -> passes.OpenAxes:
-    """Return which axes stay open: those asked for, or else the batch where it can.
+def _open_axes(graph: Graph, options: Options) -> passes.OpenAxes:
+    """Return which axes the network itself allows to stay open: of those asked for, or else the batch.
 
-    UnsupportedError lists what of the graph has no form in the target, or what pins an axis that was asked for.
+    UnsupportedError names what pins an axis that was asked for.
     """
-    closed = writer.unsupported(graph, **_settings(options, ()))
-    if closed:
-        raise UnsupportedError(closed)
-    wanted = ("batch",) if options.dynamic is None else options.dynamic
-    found = passes.open_axes(graph, wanted)
-    problems = [f"the {axis} cannot stay open: {reason}" for axis, reason in found.reasons.items()]
-    problems += writer.unsupported(graph, **_settings(options, found.axes)) if found.axes else []
-    if problems and options.dynamic:
-        raise UnsupportedError(problems)
-    return found if not problems or found.reasons else passes.OpenAxes((), {"batch": problems[0]})
+    found = passes.open_axes(graph, ("batch",) if options.dynamic is None else options.dynamic)
+    if options.dynamic and found.reasons:
+        raise UnsupportedError([f"the {axis} cannot stay open: {reason}" for axis, reason in found.reasons.items()])
+    return found
+
+
+def _save(writer: ModuleType, graph: Graph, stage: Stage, options: Options, axes: passes.OpenAxes) -> passes.OpenAxes:
+    """Write into the stage, with the batch fixed where the target cannot keep it open; return the open axes."""
+    with stage.writing():
+        try:
+            writer.save(graph, stage.path, **_settings(options, axes.axes))
+        except UnsupportedError as error:
+            if options.dynamic is not None or not axes.axes:
+                raise
+            writer.save(graph, stage.path, **_settings(options, ()))
+            return passes.OpenAxes((), {"batch": error.problems[0]})
+    return axes
 
 
 def tolerance(options: Options) -> float:
@@ -168,6 +176,13 @@ def _certificate(
 
 def _plain(value: object) -> str:
     return value.name if isinstance(value, Path) else str(value)
+
+
+def _home(stack: ExitStack, stage: Stage, options: Options) -> Stage:
+    """Return the stage that the certificate goes through: the artefact's, or one of its own in the place asked for."""
+    if options.certificate is None:
+        return stage
+    return stack.enter_context(Stage(options.certificate, force=options.force))
 
 
 def _write_certificate(home: Stage, final: Path, certificate: Mapping[str, Any]) -> None:

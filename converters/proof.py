@@ -10,8 +10,7 @@ from converters import parity, passes
 from converters.errors import ParityError
 from converters.ir import Graph
 from converters.ops import Array, Shape
-from converters.options import Options
-from converters.samples import fitted, read_samples
+from converters.samples import fitted
 
 SEED = 0
 TOLERANCES = {"float32": 1e-5, "float16": 1e-2}
@@ -63,14 +62,14 @@ class Prover:
     tolerance: float
     progress: Progress = silent
 
-    def trials(self, open_axes: Sequence[str], options: Options) -> list[Trial]:
+    def trials(self, open_axes: Sequence[str], samples: Sequence[tuple[str, Feeds]]) -> list[Trial]:
         """Return the trials at the stated size, at another one if axes are open, and on the user's samples."""
         feeds = parity.sample_feeds(self.graph, SEED)
         first, reference = self._trial("stated size", self.graph, feeds, SEED)
         found = [first]
         if open_axes and first.report.ok:
             found.append(self._at_another_size(open_axes, feeds, reference))
-        for title, sample in read_samples(self.graph, options.samples):
+        for title, sample in samples:
             found.append(self._trial(title, fitted(self.graph, sample), sample, None)[0])
         return found
 

@@ -20,6 +20,8 @@ def read_samples(graph: Graph, samples: tuple[tuple[str, Path], ...]) -> list[tu
 
     Samples without a name are for the only input. ConversionError with every problem found.
     """
+    if not samples:
+        return []
     problems: list[str] = []
     by_input: dict[str, list[tuple[Path, Array]]] = {}
     for name, path in samples:

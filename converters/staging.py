@@ -67,8 +67,9 @@ class Stage:
     Write to `path` (and beside it), then `commit`. Leaving the `with` block removes all that was not committed.
     """
 
-    def __init__(self, out: Path) -> None:
+    def __init__(self, out: Path, *, force: bool = False) -> None:
         self.out = out
+        self._force = force
         with uninterrupted():
             try:
                 self.folder = Path(tempfile.mkdtemp(prefix=f".{out.name[:100]}.", suffix=".partial", dir=out.parent))
@@ -127,8 +128,8 @@ class Stage:
             return
         backup = None
         if os.path.lexists(final):
-            if final.is_dir() and not final.is_symlink():
-                raise ConversionError(f"{final}: is a folder; choose another name")
+            # One that came meanwhile, or a second file of an output whose first one did not exist.
+            check_output(final, force=self._force)
             backup = self.folder / f"old{len(moved)}"
             final.rename(backup)
         moved.append((final, backup))
