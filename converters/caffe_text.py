@@ -201,7 +201,7 @@ class _Parser:
         minus = self._tokens.take_sign("-")
         token = self._tokens.take()
         if token.kind in (SIGN, END):
-            found = "the end of the file" if token.kind == END else f"'{token.text}'"
+            found = "the end of the file" if token.kind == END else f"'{token.shown}'"
             self._stop(token.line, f"a value is expected behind '{name.shown}', not {found}")
         if token.kind == NUMBER and not is_number(token.text):
             self._problem(token.line, f"'{token.shown}' is not a number{_octal_hint(token.text)}")
@@ -244,7 +244,7 @@ class _Parser:
             elif token.text in _CLOSING.values():
                 wanted = _CLOSING[open_blocks.pop().text]
                 if token.text != wanted:
-                    self._stop(token.line, f"'{wanted}' expected, not '{token.text}'")
+                    self._stop(token.line, f"'{wanted}' expected, not '{token.shown}'")
 
     def _add(self, message: Message, field: Field, value: Scalar | Message, line: int) -> None:
         self._values += 1
@@ -322,6 +322,8 @@ def _whole(field: Field, raw: _Raw) -> Scalar | None:
 def _unexpected_start(token: Token) -> str:
     if token.text == "}":
         return "'}' closes a block that was never opened: is there one brace too many above?"
+    if token.text == "/":
+        return "comments begin with '#', not with '/'"
     if token.text == "[":
         return "extensions in brackets are not part of Caffe's format"
     return f"a field name is expected, not '{token.shown}'"

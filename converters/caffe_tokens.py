@@ -94,8 +94,9 @@ class Tokens:
 
 
 def shortened(text: str) -> str:
-    """Cut a text to sixty characters."""
-    return text if len(text) <= 60 else text[:57] + "..."
+    """Cut a text to sixty characters for a message; what does not print is written as an escape."""
+    short = text if len(text) <= 60 else text[:57] + "..."
+    return short if short.isprintable() else short.encode("unicode_escape").decode()
 
 
 def is_integer(text: str) -> bool:

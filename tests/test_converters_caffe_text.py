@@ -212,7 +212,11 @@ def test_fields_are_separated_once() -> None:
         ("input_dim: [1, ]", "a value is expected behind 'input_dim', not ']'"),
         ("input_dim: [1 2]", "',' or ']' is missing in the list of 'input_dim'"),
         ("[caffe.extra]: 1", "extensions in brackets are not part of Caffe's format"),
-        ("\x01", "a field name is expected, not '\x01'"),
+        ("\x01", "a field name is expected, not '\\x01'"),
+        ("\xa0name: 'a'", "a field name is expected, not '\\xa0'"),
+        ("name: \u201ca\u201d", "a value is expected behind 'name', not '\u201c'"),
+        ("input_dim: 'a\x1b\n'", 'from -2147483648 to 2147483647, not "a\\x1b\\n"'),
+        ("// comment", "comments begin with '#', not with '/'"),
         ("layer { name: 'x' >", "a field name is expected, not '>'"),
     ],
 )
