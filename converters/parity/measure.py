@@ -12,10 +12,9 @@ HUGE = 1e30
 
 
 class Measured(NamedTuple):
-    """A difference, the largest value it was divided by, and a note where the arrays could not be compared."""
+    """A difference, infinite with a note where the arrays cannot be compared."""
 
     difference: float
-    scale: float
     note: str = ""
 
 
@@ -26,32 +25,31 @@ def measured(got: Array, expected: Array, scale_before: float = 0.0) -> Measured
     and infinities must stand at the same places. Shapes must be equal.
     """
     if got.shape != expected.shape:
-        return Measured(inf, scale_before, f"shape {list(got.shape)} instead of {list(expected.shape)}")
+        return Measured(inf, f"shape {list(got.shape)} instead of {list(expected.shape)}")
     g, e = got.astype(np.float64, copy=False), expected.astype(np.float64, copy=False)
     if not g.size:
-        return Measured(0.0, scale_before)
+        return Measured(0.0)
     with np.errstate(invalid="ignore", over="ignore"):
         difference, size = np.abs(g - e), np.abs(e)
     if size.max() < HUGE and np.isfinite(difference).all():  # false for NaN as well
-        return Measured(float(difference.max()) / (_scale(size) or scale_before or 1.0), _scale(size))
+        return Measured(_largest(difference) / (_largest(size) or scale_before or 1.0))
     return _around_odd_values(g, e, difference, scale_before)
 
 
-def _scale(size: Array) -> float:
+def _largest(size: Array) -> float:
     return float(size.max(initial=0.0))
 
 
 def _around_odd_values(got: Array, expected: Array, difference: Array, scale_before: float) -> Measured:
-    odd = ~np.isfinite(expected)
+    finite = np.isfinite(expected) & np.isfinite(got)
     same = np.isnan(got) & np.isnan(expected) | (got == expected)
-    finite = ~odd & np.isfinite(got)
-    scale = _scale(np.abs(expected[finite & (np.abs(expected) < HUGE)]))
     wrong = ~finite & ~same
     if wrong.any():
-        return Measured(inf, scale, _odd_note(got, expected, wrong))
+        return Measured(inf, _odd_note(got, expected, wrong))
     huge = finite & (np.abs(expected) >= HUGE)
-    plain = _scale(difference[finite & ~huge]) / (scale or scale_before or 1.0)
-    return Measured(max(plain, _scale(difference[huge] / np.abs(expected[huge]))), scale)
+    scale = _largest(np.abs(expected[finite & ~huge])) or scale_before or 1.0
+    plain = _largest(difference[finite & ~huge]) / scale
+    return Measured(max(plain, _largest(difference[huge] / np.abs(expected[huge]))))
 
 
 def _odd_note(got: Array, expected: Array, wrong: Array) -> str:

@@ -184,13 +184,13 @@ def _never(_op: Op) -> Op | None:
     return None
 
 
-# A vector is (batch, channels): its axis 1 is also its axis -1, and only 1 stays where it is when axes join behind.
+# A vector is (batch, channels): axes counted from behind move when others join behind them.
 _CHANNELS = (1, -1)
 
 
 def _softmax(op: Op) -> Op | None:
     assert isinstance(op, Softmax)
-    return Softmax(1) if op.axis in _CHANNELS else None
+    return Softmax(op.axis % 2)
 
 
 def _dense(op: Op) -> Op | None:
@@ -202,12 +202,13 @@ def _scale(op: Op) -> Op | None:
     assert isinstance(op, (Scale, Bias))
     if op.num_axes == 0:
         return op
-    return replace(op, axis=1, num_axes=1) if op.axis in _CHANNELS else None
+    along_both = op.axis not in _CHANNELS and op.num_axes != 1
+    return None if along_both else replace(op, axis=op.axis % 2, num_axes=1)
 
 
 def _joined(op: Op) -> Op | None:
     assert isinstance(op, (Concat, Slice))
-    return replace(op, axis=1) if op.axis in _CHANNELS else None
+    return replace(op, axis=op.axis % 2)
 
 
 def _flatten(op: Op) -> Op | None:
@@ -217,7 +218,7 @@ def _flatten(op: Op) -> Op | None:
 
 def _argmax(op: Op) -> Op | None:
     assert isinstance(op, ArgMax)
-    return replace(op, axis=1) if op.axis in _CHANNELS else None
+    return None if op.axis is None else replace(op, axis=op.axis % 2)
 
 
 # How an op that reads a vector reads it once it is a map; None where it cannot.
