@@ -34,7 +34,7 @@ from converters.onnx_ops.building import AXIS_NAMES, FLOAT16, FLOAT32, Builder, 
 from converters.onnx_ops.sizes import AXES, UNNAMED, OpenSizes, open_sizes
 from converters.ops import Array, Op
 
-DEFAULT_OPSET = 19
+DEFAULT_OPSET = 18
 OPSETS = range(13, 22)
 VALUES_KEY = "values"
 HALF_LARGEST = float(np.finfo(np.float16).max)

@@ -14,6 +14,8 @@ from converters.ops import Array
 FLOAT32, FLOAT16, INT64 = np.dtype(np.float32), np.dtype(np.float16), np.dtype(np.int64)
 AXIS_NAMES = {0: "batch", 2: "height", 3: "width"}
 INFERRED = -1
+# The first opset whose Pad names axes.
+PAD_WITH_AXES = 18
 _TO_THE_END = 2**63 - 1
 
 
@@ -198,7 +200,7 @@ class Site:
         return self.add("Range", *ends)
 
     def reshape(self, x: str, dims: Sequence[Dim], source: Value | None = None) -> str:
-        """Reshape a tensor; an open axis of `source` that stays where it is may be open in `x` at the same place."""
+        """Reshape a tensor; open axes of `source` are copied, which has to have them where `x` has them."""
         target: list[Dim] = [0 if source and d == Size(source.name, i) else d for i, d in enumerate(dims)]
         unknown = [i for i, dim in enumerate(target) if not isinstance(dim, int)]
         if len(unknown) == 1 and INFERRED not in target:
@@ -229,9 +231,21 @@ class Site:
 
     def pad(self, x: str, rank: int, pads: Sequence[tuple[int, int]], value: float = 0.0) -> str:
         """Surround the last axes with `value`; negative amounts crop."""
-        lead = rank - len(pads)
-        amounts = [0] * lead + [before for before, _ in pads] + [0] * lead + [after for _, after in pads]
-        return self.add("Pad", x, self.ints(amounts, "pads"), self.constant(value, "value"), mode="constant")
+        lead = [0] * (rank - len(pads))
+        before, after = [pair[0] for pair in pads], [pair[1] for pair in pads]
+        filler = self.constant(value, "value")
+        if self.builder.opset < PAD_WITH_AXES:
+            return self.add("Pad", x, self.ints([*lead, *before, *lead, *after], "pads"), filler, mode="constant")
+        axes = self.ints(range(len(lead), rank), "axes")
+        return self.add("Pad", x, self.ints([*before, *after], "pads"), filler, axes, mode="constant")
+
+    def pad_before_pooling(self, x: str, rank: int, pads: Sequence[tuple[int, int]], value: float = 0.0) -> str:
+        """Surround the last axes with `value`, in a form that no onnxruntime merges into a pooling behind it.
+
+        Merged, zeros would become what pooling pads with (onnxruntime's PadFusion, which leaves a Pad with axes alone).
+        """
+        self.require(PAD_WITH_AXES, "Pad with axes")
+        return self.pad(x, rank, pads, value)
 
     def cast(self, x: str, dtype: Any) -> str:
         """Convert to another number type."""

@@ -19,7 +19,7 @@ def convolution(site: Site, op: Convolution, x: Value) -> str:
     images = site.reshape(x.name, [INFERRED if op.axis else 1, *tail])
     y = _conv(site, op, images, 1 + len(tail), weights, op.groups)
     spatial = _convolved(site, op, tail[1:])
-    return site.reshape(y, [*site.sizes(x)[: op.axis], op.out_channels, *spatial], x)
+    return site.reshape(y, [*site.sizes(x)[: op.axis], op.out_channels, *spatial])
 
 
 def _convolved(site: Site, op: Convolution, spatial: Sequence[Dim]) -> list[Dim]:
@@ -57,7 +57,7 @@ def dense(site: Site, op: Dense, x: Value) -> str:
     axis = op.axis % x.rank
     rows = x.name if axis == 1 and x.rank == 2 else site.add("Flatten", x.name, axis=axis)
     y = site.add("Gemm", rows, *(site.param(name) for name in ("weight", "bias")[: 1 + op.bias]), transB=1)
-    return y if axis == 1 else site.reshape(y, [*site.sizes(x)[:axis], op.out_features], x)
+    return y if axis == 1 else site.reshape(y, [*site.sizes(x)[:axis], op.out_features])
 
 
 def embedding(site: Site, op: Embedding, x: Value) -> str:

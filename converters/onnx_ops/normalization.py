@@ -4,7 +4,7 @@ import numpy as np
 
 from converters.onnx_ops.activation import scaled, shifted
 from converters.onnx_ops.building import INFERRED, Site, Value
-from converters.onnx_ops.pooling import pooling
+from converters.onnx_ops.pooling import average_pool, pooling
 from converters.ops import (
     BatchNormalization,
     BatchStatisticsNormalization,
@@ -67,9 +67,8 @@ def _summed_along_channels(site: Site, op: LocalResponseNormalization, x: Value,
     batch, channels, *_ = site.sizes(x)
     planes = site.add("Reshape", squares, site.vector([0, 1, channels, INFERRED]))
     window = op.before + op.after + 1
-    settings = {"kernel_shape": [window, 1], "pads": [op.before, 0, op.after, 0], "count_include_pad": 1}
-    averages = site.add("AveragePool", planes, **settings)
-    return site.reshape(averages, [batch, channels, *site.sizes(x)[2:]], x)
+    averages = average_pool(site, planes, (window, 1), (1, 1), ((op.before, op.after), (0, 0)), ((0, 0), (0, 0)))
+    return site.reshape(averages, [batch, channels, *site.sizes(x)[2:]])
 
 
 def spatial_response(site: Site, op: SpatialResponseNormalization, x: Value) -> str:

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from converters.errors import UnsupportedError
 from converters.onnx_ops.building import FLOAT32, INFERRED, INT64, Dim, Site, Value
 from converters.onnx_ops.convolution import onnx_pads
-from converters.ops import GlobalPooling, MaxUnpooling, Pads, Pooling, PoolingIndices
+from converters.ops import GlobalPooling, MaxUnpooling, Pads, Pooling, PoolingIndices, Shape
 from converters.ops.base import size_of
 from converters.ops.pooling import LOWEST
 
 Windows = Pooling | PoolingIndices
+NOTHING: Pads = ()
 
 
 def reach(op: Windows, x: Value) -> Pads:
@@ -38,19 +39,30 @@ def pooling(site: Site, op: Pooling, x: Value) -> str:
         return _max_pool(site, op, x.name, x.rank, pads, outputs=1)[0]
     if _may_miss(op, pads):
         return _average_by_division(site, op, x, pads)
-    if op.divisor == "inside" or not any(amount for pair in op.pads for amount in pair):
-        return _average_pool(site, op, x.name, pads, padding_counts=False)
+    if op.divisor == "inside":
+        return average_pool(site, x.name, op.kernel, op.stride, NOTHING, pads)
     counted = tuple((before, min(after, behind)) for (before, behind), (_, after) in zip(pads, op.pads, strict=True))
-    if pads == counted:
-        return _average_pool(site, op, x.name, pads, padding_counts=True)
     overhang = tuple((0, behind - after) for (_, behind), (_, after) in zip(pads, counted, strict=True))
-    return _average_pool(site, op, site.pad(x.name, x.rank, counted), overhang, padding_counts=False)
+    return average_pool(site, x.name, op.kernel, op.stride, counted, overhang)
+
+
+def average_pool(site: Site, x: str, kernel: Shape, stride: Shape, counted: Pads, overhang: Pads) -> str:
+    """Average windows over maps surrounded by zeros that count, and those by cells that do not."""
+    settings = {"kernel_shape": kernel, "strides": stride}
+    amounts = {amount for pair in counted for amount in pair}
+    if amounts <= {0}:
+        return site.add("AveragePool", x, pads=onnx_pads(overhang or ((0, 0),) * len(kernel)), **settings)
+    # For AveragePool-19 onnxruntime before 1.25 counts the padding of the wrong axis.
+    if not any(max(pair) for pair in overhang) and (len(amounts) == 1 or site.builder.opset < 19):
+        return site.add("AveragePool", x, pads=onnx_pads(counted), count_include_pad=1, **settings)
+    padded = site.pad_before_pooling(x, len(kernel) + 2, counted)
+    return site.add("AveragePool", padded, pads=onnx_pads(overhang), **settings)
 
 
 def _max_pool(site: Site, op: Windows, x: str, rank: int, pads: Pads, outputs: int) -> list[str]:
     # A window wholly in the padding gives the lowest number; runtimes refuse a padding that makes one.
     if _may_miss(op, pads):
-        x, pads = site.pad(x, rank, pads, _lowest(site)), ((0, 0),) * len(pads)
+        x, pads = site.pad_before_pooling(x, rank, pads, _lowest(site)), ((0, 0),) * len(pads)
     settings = {"kernel_shape": op.kernel, "strides": op.stride, "pads": onnx_pads(pads)}
     return site.add_many("MaxPool", x, outputs=outputs, **settings)
 
@@ -66,15 +78,11 @@ def _lowest(site: Site) -> float:
     return LOWEST
 
 
-def _average_pool(site: Site, op: Pooling, x: str, pads: Pads, *, padding_counts: bool) -> str:
-    settings = {"kernel_shape": op.kernel, "strides": op.stride, "pads": onnx_pads(pads)}
-    return site.add("AveragePool", x, count_include_pad=int(padding_counts), **settings)
-
-
 def _average_by_division(site: Site, op: Pooling, x: Value, pads: Pads) -> str:
     """Sum the windows and divide by stored counts, which for windows outside the input may be 0 or negative."""
     sizes = site.pin(x, range(2, x.rank), "it has windows wholly outside the input, whose counts are stored")
-    means = _average_pool(site, op, site.pad(x.name, x.rank, pads), ((0, 0),) * len(pads), padding_counts=True)
+    padded = site.pad_before_pooling(x.name, x.rank, pads)
+    means = average_pool(site, padded, op.kernel, op.stride, NOTHING, NOTHING)
     total = site.add("Mul", means, site.constant(size_of(op.kernel), "area"))
     return site.add("Div", total, site.constant(op.divisors((1, 1, *sizes)), "divisors"))
 

@@ -102,4 +102,6 @@ def shuffle_channels(site: Site, op: ShuffleChannels, x: Value) -> str:
 
 def pad(site: Site, op: Pad, x: Value) -> str:
     """Pad."""
-    return site.pad(x.name, x.rank, op.pads, op.value)
+    if not any(amount for pair in op.pads for amount in pair):
+        return x.name
+    return site.pad_before_pooling(x.name, x.rank, op.pads, op.value)

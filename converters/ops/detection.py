@@ -99,8 +99,10 @@ class DetectionOutput(Op):
     data_dependent: ClassVar[bool] = True
 
     def output_shape(self, locations: Shape, confidences: Shape, priors: Shape) -> Shape:
-        if len(priors) != 3 or priors[1] != 2 or priors[2] % 4:
+        if len(priors) != 3 or priors[:2] != (1, 2) or priors[2] % 4:
             raise ShapeError(f"priors have shape {list(priors)}, expected [1, 2, 4 * boxes]")
+        if locations[0] != confidences[0]:
+            raise ShapeError(f"locations are of {locations[0]} images, confidences of {confidences[0]}")
         count = priors[2] // 4
         sets = 1 if self.share_location else self.classes
         for what, shape, wanted in (
