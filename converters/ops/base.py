@@ -4,7 +4,7 @@ Nothing here knows a file format.
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from math import prod
 from typing import Any, ClassVar
 
@@ -28,6 +28,12 @@ class Op(ABC):
 
     inputs_wanted: ClassVar[int | None] = 1
     data_dependent: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        # A file may hold 1 where 1.0 is meant; targets tell the two apart.
+        for setting in fields(self):
+            if setting.type is float:
+                object.__setattr__(self, setting.name, float(getattr(self, setting.name)))
 
     @abstractmethod
     def output_shape(self, *inputs: Any) -> Shape:
