@@ -147,6 +147,19 @@ def _inspect(words: Words, given: Options, printing: Printing) -> None:
         console.show_inspection(found)
 
 
+def _verify(words: Words, given: Options, printing: Printing) -> None:
+    from converters import console, verification
+
+    with console.progress() as progress:
+        found = verification.verify(words, given, progress)
+    if printing.json:
+        console.say_json(console.verification_json(found))
+    else:
+        console.show_verification(found)
+    if not found.ok:
+        raise ConversionError(found.problems())
+
+
 def _doctor(_words: Words, _given: Options, printing: Printing) -> None:
     from converters import console, doctor
 
@@ -180,6 +193,13 @@ COMMANDS = {
     "mat-to-onnx": _conversion("matconvnet", "onnx", "Convert a MatConvNet network to ONNX."),
     "inspect": Command(
         _inspect, "List a network's nodes, and what is to be known about it.", ANY, (*READING, *CHANGING)
+    ),
+    "verify": Command(
+        _verify,
+        "Compare a network with a converted model, or with the same network in another format.",
+        ANY,
+        ("against", "samples", "tolerance", *CHANGING, *READING),
+        needed=("against",),
     ),
     "doctor": Command(_doctor, "Say what is installed, what is missing, and which devices really run."),
 }

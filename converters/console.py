@@ -21,6 +21,7 @@ from converters.ops import Shape
 from converters.pipeline import Conversion
 from converters.proof import Progress as Reporter
 from converters.proof import Trial
+from converters.verification import Verification
 
 QUIET_SECONDS = 2.0
 BYTES = ((10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
@@ -150,8 +151,11 @@ def show_verdict(trial: Trial, title: str) -> None:
     else:
         say(f"{trial.title}: differs (tolerance {report.tolerance:g})", "bold red")
     say(f"  fed: {fed}{seed}; {took}")
+    for node in report.nodes:
+        if node.ok and node.note:
+            say(f"  {node.node}: {node.difference:.1e}, {node.note}")
     if report.not_compared:
-        say(f"  not compared, because the target does not return them: {', '.join(report.not_compared)}")
+        say(f"  not compared, because the target does not return them: {_some(report.not_compared)}")
 
 
 def conversion_json(done: Conversion) -> dict[str, Any]:
@@ -168,6 +172,10 @@ def conversion_json(done: Conversion) -> dict[str, Any]:
         "trials": [trial_json(trial) for trial in done.trials],
         "write_seconds": round(done.write_seconds, 4),
     }
+
+
+def _some(names: Sequence[str], most: int = 6) -> str:
+    return ", ".join(names) if len(names) <= most else f"{', '.join(names[:3])} ... {names[-1]} ({len(names)} values)"
 
 
 def trial_json(trial: Trial) -> dict[str, Any]:
@@ -195,6 +203,36 @@ def trial_json(trial: Trial) -> dict[str, Any]:
         "problems": trial.problems(),
         "reference_seconds": round(trial.reference_seconds, 4),
         "target_seconds": round(trial.target_seconds, 4),
+    }
+
+
+def show_verification(found: Verification) -> None:
+    """Print how two models compare."""
+    for note in found.notes:
+        say(note)
+    if found.trials:
+        show_trials(found.trials)
+    if found.agreement:
+        for line in found.agreement.lines:
+            say(line)
+
+
+def verification_json(found: Verification) -> dict[str, Any]:
+    """Return a verification as plain values."""
+    agreement = found.agreement
+    return {
+        "against": found.against,
+        "ok": found.ok,
+        "notes": list(found.notes),
+        "trials": [trial_json(trial) for trial in found.trials],
+        "agreement": agreement
+        and {
+            "same": agreement.same,
+            "channels_swapped": agreement.channels_swapped,
+            "difference": agreement.difference if isfinite(agreement.difference) else None,
+            "lines": list(agreement.lines),
+        },
+        "problems": found.problems(),
     }
 
 
