@@ -160,6 +160,18 @@ def _verify(words: Words, given: Options, printing: Printing) -> None:
         raise ConversionError(found.problems())
 
 
+def _formats(_words: Words, _given: Options, printing: Printing) -> None:
+    from converters import console, support
+
+    with console.progress() as progress:
+        progress("reading the tables", 0.0)
+        found = support.support_table()
+    if printing.json:
+        console.say_json(support.as_json(found))
+    else:
+        console.show_support(found)
+
+
 def _doctor(_words: Words, _given: Options, printing: Printing) -> None:
     from converters import console, doctor
 
@@ -201,5 +213,6 @@ COMMANDS = {
         ("against", "samples", "tolerance", *CHANGING, *READING),
         needed=("against",),
     ),
+    "formats": Command(_formats, "List which layers of which source can go to which target."),
     "doctor": Command(_doctor, "Say what is installed, what is missing, and which devices really run."),
 }

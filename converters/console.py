@@ -5,7 +5,6 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import isfinite
-from pathlib import Path
 from threading import Timer
 from typing import Any
 
@@ -21,6 +20,7 @@ from converters.ops import Shape
 from converters.pipeline import Conversion
 from converters.proof import Progress as Reporter
 from converters.proof import Trial
+from converters.support import Support
 from converters.verification import Verification
 
 QUIET_SECONDS = 2.0
@@ -288,6 +288,19 @@ def show_diagnosis(found: doctor.Diagnosis) -> None:
     out.print(devices)
 
 
-def show_paths(paths: Sequence[Path]) -> str:
-    """Write paths with their sizes."""
-    return ", ".join(f"{path} ({amount(path.stat().st_size, BYTES)})" for path in paths)
+def show_support(found: Support) -> None:
+    """Print which layers have a form in which targets."""
+    titles = [formats.TARGETS[target].title for target in found.targets]
+    for source in formats.SOURCES.values():
+        shown = table(f"{source.title} layer", *titles)
+        for layer in found.layers:
+            if layer.source == source.name:
+                marks = [layer.targets.get(target, "?") for target in found.targets]
+                cells = [Text(mark, "" if mark == "yes" else "yellow") for mark in marks]
+                shown.add_row(layer.name, *cells)
+        out.print(shown)
+        if found.without_op[source.name]:
+            say(f"read, and gone in the deployed network: {', '.join(found.without_op[source.name])}")
+        out.print()
+    for target, how in found.missing.items():
+        warn([f"{formats.TARGETS[target].title} is not shown: {how}"])
