@@ -1,6 +1,6 @@
 """Small networks with seeded weights, for tests of passes and of the comparer."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +18,7 @@ def convolution(out: int, kernel: Shape = (3, 3), pads: Any = PADS, **settings: 
     return ops.Convolution(out, kernel, ONES, pads, ONES, **settings)
 
 
-def graph(inputs: Mapping[str, Shape], steps: list[tuple[str, Op, str]], **fields: Any) -> Graph:
+def graph(inputs: Mapping[str, Shape], steps: Sequence[tuple[str, Op, str]], **fields: Any) -> Graph:
     """A network of (name, op, inputs separated by blanks), params seeded by the names; the last value is its output."""
     shapes: dict[str, Shape] = dict(inputs)
     nodes = []
@@ -65,6 +65,12 @@ def face(**fields: Any) -> Graph:
 def with_node(model: Graph, name: str, **changes: Any) -> Graph:
     """The network with fields of one node changed."""
     return replace(model, nodes=tuple(replace(n, **changes) if n.name == name else n for n in model.nodes))
+
+
+def with_settings(model: Graph, name: str, **settings: Any) -> Graph:
+    """The network with settings of one node's op changed."""
+    op: Any = model.node(name).op
+    return with_node(model, name, op=replace(op, **settings))
 
 
 def with_params(model: Graph, name: str, **arrays: Array) -> Graph:

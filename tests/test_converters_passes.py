@@ -3,8 +3,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from op_values import assert_close
-from small_graphs import NO_PADS, ONES, PADS, convolution, face, graph, images, with_node, with_params
 
 from cases import caffe_case
 from converters import ops, passes
@@ -13,6 +11,8 @@ from converters.from_caffe import read_caffe
 from converters.ir import Graph, Preprocessing
 from converters.ops import Op
 from converters.roles import image_inputs, map_inputs
+from op_values import assert_close
+from small_graphs import NO_PADS, ONES, PADS, convolution, face, graph, images, with_node, with_params
 
 PEOPLE = ("Ada", "Ben", "Cleo", "Dan", "Eve")
 
@@ -82,7 +82,11 @@ def test_a_cut_at_an_alias_is_named_after_it() -> None:
 def test_a_cut_at_a_layer_of_several_nodes_ends_at_its_last() -> None:
     model = graph(
         {"data": (1, 3, 4, 4)},
-        [("norm/unit", ops.L2Normalization(), "data"), ("scaled", ops.Scale(), "norm/unit"), ("r", ops.ReLU(), "scaled")],
+        [
+            ("norm/unit", ops.L2Normalization(), "data"),
+            ("scaled", ops.Scale(), "norm/unit"),
+            ("r", ops.ReLU(), "scaled"),
+        ],
     )
     model = with_node(with_node(model, "norm/unit", layer="norm"), "scaled", layer="norm")
     assert dict(passes.cut(model, ["norm"]).outputs) == {"norm": "scaled"}
@@ -227,7 +231,9 @@ def linear_layers() -> list[Any]:
     ],
     ids=lambda run: "+".join(type(op).__name__ for op in run),
 )
-def test_batch_normalization_melts_into_the_layer_before(layer: Op, shape: tuple[int, ...], followers: list[Op]) -> None:
+def test_batch_normalization_melts_into_the_layer_before(
+    layer: Op, shape: tuple[int, ...], followers: list[Op]
+) -> None:
     steps = [("layer", layer, "data")]
     for index, op in enumerate(followers):
         steps.append((f"after{index}", op, steps[-1][0]))
@@ -270,7 +276,7 @@ def test_a_layer_that_others_read_too_is_not_touched() -> None:
     ],
 )
 def test_a_run_without_a_layer_before_it_becomes_one_node(run: list[Op], expected: Op) -> None:
-    steps = [("pre", ops.ReLU(), "data")]
+    steps: list[tuple[str, Op, str]] = [("pre", ops.ReLU(), "data")]
     for index, op in enumerate(run):
         steps.append((f"n{index}", op, steps[-1][0]))
     model = graph({"data": (2, 4, 3, 3)}, steps)
@@ -473,7 +479,8 @@ def test_flattening_before_a_dense_layer_goes(between: list[tuple[str, Op, str]]
     "op",
     [
         ops.Scale(-1, -1, bias=True), ops.Bias(), ops.Scale(0, 0), ops.BatchNormalization(affine=True), ops.PReLU(),
-        ops.Scale(0), ops.Slice(-1, 2, 5), ops.Slice(0, 1, 2), ops.Flatten(), ops.Flatten(-1), ops.Concat(-1), ops.L2Normalization(), ops.ArgMax(1), ops.Softmax(0), ops.TanH(),
+        ops.Scale(0), ops.Slice(-1, 2, 5), ops.Slice(0, 1, 2), ops.Flatten(), ops.Flatten(-1), ops.Concat(-1),
+        ops.L2Normalization(), ops.ArgMax(1), ops.Softmax(0), ops.TanH(),
         ops.LocalResponseNormalization(1, 1, 0.1, 0.75),
     ],
     ids=lambda op: type(op).__name__,
@@ -495,7 +502,10 @@ def test_vectors_that_all_became_maps_are_joined(op: Op) -> None:
     [
         ([("r", ops.ReLU(), "data")], "no dense layer reads a map"),
         ([("fc", ops.Dense(6), "data"), ("m", ops.Reshape((0, 2, 3)), "fc")], r"layer 'm' \(Reshape\): it reads 'fc'"),
-        ([("fc", ops.Dense(6), "data"), ("s", ops.Scale(0, -1), "fc")], r"layer 's' \(Scale\): it reads 'fc', which becomes"),
+        (
+            [("fc", ops.Dense(6), "data"), ("s", ops.Scale(0, -1), "fc")],
+            r"layer 's' \(Scale\): it reads 'fc', which becomes",
+        ),
         (
             [("f", ops.Flatten(), "data"), ("fc", ops.Dense(60), "data"), ("sum", ops.Sum(), "f fc")],
             r"layer 'sum' \(Sum\): it joins a vector that becomes a map with one that does not",
@@ -574,8 +584,8 @@ def test_the_node_that_pins_an_axis_is_named(
 def test_a_dense_layer_that_pins_a_size_hints_at_the_way_out() -> None:
     reasons = passes.open_axes(face()).reasons
     assert reasons["height"] == (
-        "height is pinned by 'fc6' (Dense): its weight has shape [10, 72], but an input of [2, 6, 7, 3] needs [10, 126] "
-        "(--dense-to-conv turns dense layers into convolutions)"
+        "height is pinned by 'fc6' (Dense): its weight has shape [10, 72], but an input of [2, 6, 7, 3] needs "
+        "[10, 126] (--dense-to-conv turns dense layers into convolutions)"
     )
 
 
@@ -606,7 +616,9 @@ def test_several_inputs_move_together() -> None:
 
 
 def test_an_unknown_axis_is_refused() -> None:
-    with pytest.raises(ConversionError, match="no axis 'hight'; known are batch, height, width; did you mean 'height'?"):
+    with pytest.raises(
+        ConversionError, match="no axis 'hight'; known are batch, height, width; did you mean 'height'?"
+    ):
         passes.open_axes(face(), ("hight",))
 
 

@@ -10,7 +10,7 @@ from converters.ir import Graph, Node
 from converters.ops import Array
 from converters.parity.comparison import NodeDifference, Report
 from converters.parity.measure import measured
-from converters.parity.mistakes import Situation, attempts, likely_attempts
+from converters.parity.mistakes import Mistake, Situation, attempts, attempts_anywhere, likely_attempts
 from converters.parity.reference import computed
 
 # How many multiply-accumulates all tries together may cost: a minute or so in NumPy.
@@ -83,7 +83,7 @@ class _Search:
 
     def of_a_kind(self) -> str:
         """Explain the last suspect by one mistake in all nodes it can happen to."""
-        for what, nodes in self._known_mistakes().items():
+        for what, nodes in self._mistakes(likely_attempts).items():
             if len(nodes) > 1 and self._explains(self._followed(dict.fromkeys(nodes, what))):
                 names = f"'{nodes[0]}' and {len(nodes) - 1} more like it"
                 return f"'{self.suspects[-1].name}': the values match when, in {names}, {what}"
@@ -91,20 +91,19 @@ class _Search:
 
     def one_by_one(self) -> str:
         """Explain the last suspect by a mistake in one node."""
-        for what, nodes in self._known_mistakes().items():
-            for name in nodes:
-                if self._explains(self._followed({name: what})):
-                    return f"'{self.suspects[-1].name}': the values match when, in '{name}', {what}"
+        for kinds in (likely_attempts, attempts_anywhere):
+            for what, nodes in self._mistakes(kinds).items():
+                for name in nodes:
+                    if self._explains(self._followed({name: what})):
+                        return f"'{self.suspects[-1].name}': the values match when, in '{name}', {what}"
         return ""
 
-    def _known_mistakes(self) -> dict[str, list[str]]:
-        """Return for each mistake the nodes that it can happen to."""
+    def _mistakes(self, kinds: Mistake) -> dict[str, list[str]]:
+        """Return for each mistake of these kinds the nodes that it can happen to."""
         found: dict[str, list[str]] = {}
-        for kinds in (likely_attempts, attempts):
-            for node in self.suspects:
-                for what, _ in kinds(Situation(self.graph, node, tuple(self._arrays(node, {})))):
-                    nodes = found.setdefault(what, [])
-                    nodes += [node.name] if node.name not in nodes else []
+        for node in self.suspects:
+            for what, _ in kinds(Situation(self.graph, node, tuple(self._arrays(node, {})))):
+                found.setdefault(what, []).append(node.name)
         return found
 
     def _arrays(self, node: Node, changed: Mapping[str, Array]) -> list[Array]:

@@ -19,6 +19,8 @@ SATURATED = 1e-6
 # Roundings differ between libraries and add up from layer to layer: a value that is right for its inputs, as the target
 # computed them, may be off by this many tolerances.
 ROUNDING_ROOM = 10.0
+# exp turns the relative difference of its input into an absolute one; beyond this, probabilities prove nothing.
+AMPLIFIED_ROOM = 100.0
 AMPLIFYING: tuple[type[Op], ...] = (Exponential, Softmax)
 
 
@@ -166,8 +168,7 @@ class _Comparison:
         """
         if right is not None:
             return ROUNDING_ROOM if right else 1.0
-        # exp turns the relative difference of its input into an absolute one.
-        return max(1.0, self._largest_read(node)) if isinstance(node.op, AMPLIFYING) else 1.0
+        return min(max(1.0, self._largest_read(node)), AMPLIFIED_ROOM) if isinstance(node.op, AMPLIFYING) else 1.0
 
     def _largest_read(self, node: Node) -> float:
         """Return the largest value that a node reads: what the rounding around a zero is to be compared with."""

@@ -7,12 +7,17 @@ from converters.ops import Op
 from converters.parity.mistakes import anywhere, rows, values, windows
 from converters.parity.mistakes.situation import Attempt, Mistake, Situation
 
-__all__ = ["MISTAKES", "Attempt", "Mistake", "Situation", "attempts", "likely_attempts"]
+__all__ = ["MISTAKES", "Attempt", "Mistake", "Situation", "attempts", "attempts_anywhere", "likely_attempts"]
 
 
 def attempts(situation: Situation) -> Iterator[Attempt]:
     """Yield all mistakes that are known for a node, the most likely first."""
     yield from likely_attempts(situation)
+    yield from attempts_anywhere(situation)
+
+
+def attempts_anywhere(situation: Situation) -> Iterator[Attempt]:
+    """Yield the mistakes that can happen to any value."""
     yield from anywhere.of_output(situation)
 
 

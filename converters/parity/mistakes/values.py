@@ -73,14 +73,14 @@ def _fitted(s: Situation, op: BatchNormalization, got: Array) -> Iterator[Attemp
         mean_factor = _middle(-(offset / params.get("scale", 1.0) - _shift(params)) / (slope * mean))
         epsilon = _middle(spread - variance)
     if factor is not None and factor > 0:
-        told = f"{factor:.6g} times too large (the factor of Caffe's BatchNorm is ignored)"
+        told = f"{factor:.4g} times too large (the factor of Caffe's BatchNorm is ignored)"
         yield (
             f"its mean and variance are both {told}",
             lambda: s.again(mean=mean * factor, variance=variance * factor),
         )
-        yield f"its variance alone is {factor:.6g} times too large", lambda: s.again(variance=variance * factor)
+        yield f"its variance alone is {factor:.4g} times too large", lambda: s.again(variance=variance * factor)
     if mean_factor is not None:
-        yield f"its mean alone is {mean_factor:.6g} times too large", lambda: s.again(mean=mean * mean_factor)
+        yield f"its mean alone is {mean_factor:.4g} times too large", lambda: s.again(mean=mean * mean_factor)
     if epsilon is not None and epsilon >= 0:
         what = f"its epsilon is about {epsilon:.3g} instead of {op.epsilon:.3g}"
         yield what, partial(s.again, replace(op, epsilon=epsilon))
@@ -166,6 +166,7 @@ def mean_variance(s: Situation) -> Iterator[Attempt]:
     )
     if op.normalize_variance:
         yield "its epsilon joins the variance instead of the deviation", lambda: _epsilon_in_variance(s, op)
+    if op.normalize_variance and size_of(s.shape[1 if op.across_channels else 2 :]) > 1:
         yield "its variance is unbiased (divided by n - 1)", lambda: _unbiased(s, op)
 
 
