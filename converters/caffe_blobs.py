@@ -81,5 +81,6 @@ def show_shape(shape: tuple[int, ...]) -> str:
 
 
 def as_float32(values: NDArray[Any]) -> FloatArray:
-    """Return values as float32, without a copy when they are."""
-    return values.astype(np.float32, copy=False)
+    """Return values as float32, without a copy when they are; what is too large becomes infinite, as in Caffe."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return values.astype(np.float32, copy=False)

@@ -93,6 +93,12 @@ def test_legacy_shape_overrules_shape(tmp_path: Path) -> None:
     assert (blob.shape, blob.legacy, blob.array.shape) == ((0, 0, 0, 0), True, (0, 0, 0, 0))
 
 
+@pytest.mark.filterwarnings("error")
+def test_doubles_beyond_float_become_infinite(tmp_path: Path) -> None:
+    blob = read_one(tmp_path, files.shape(3) + files.doubles([1e300, -1e300, float("nan")]))
+    np.testing.assert_array_equal(blob.array, [np.inf, -np.inf, np.nan])
+
+
 def test_scalars(tmp_path: Path) -> None:
     for data in (
         files.bytes_field(7, b"") + files.floats([2.5]),
