@@ -1,7 +1,7 @@
 """Fuzz tests of the Caffe readers: whatever a file holds, it is read or refused with a ConversionError, nothing else.
 
-A default run is small; `--hypothesis-profile bounded` takes about twenty seconds, `--hypothesis-profile long` about twenty minutes.
-What a longer run finds becomes an `@example` here or a case in the reader's own test file.
+A default run is small; `--hypothesis-profile bounded` takes about twenty seconds, `--hypothesis-profile long` about
+twenty minutes. What a longer run finds becomes an `@example` here or a case in the reader's own test file.
 """
 
 import contextlib
