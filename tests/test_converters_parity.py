@@ -174,6 +174,13 @@ def test_the_table_is_for_people() -> None:
     assert report_on(single, computed(single, images(single))).rows()[0][2] == "single value"
 
 
+def test_large_logits_do_not_excuse_other_probabilities() -> None:
+    model = with_params(face(), "fc8", bias=np.array([1e6, 0, 0, 0, 0], np.float32))
+    wrong = np.zeros((2, 5), np.float32)
+    wrong[:, 1] = 1
+    assert not report_on(model, {"prob": wrong}).ok
+
+
 def near_tie() -> tuple[Graph, dict[str, Array]]:
     """Two largest values so close that rounding decides between them, and what is computed from the choice."""
     model = graph(

@@ -192,11 +192,8 @@ def test_a_window_always_divided_by_in_full_is_named() -> None:
     ],
 )
 def test_padding_on_the_wrong_side_is_named(pads: Any, wrong: Any, told: str) -> None:
-    models = [
-        graph({"data": (1, 3, 8, 8)}, [("conv", ops.Convolution(4, (3, 3), (2, 2), p, ONES), "data")])
-        for p in (pads, wrong)
-    ]
-    assert told in cause_of(*models)
+    model = graph({"data": (1, 3, 8, 8)}, [("conv", ops.Convolution(4, (3, 3), (2, 2), pads, ONES), "data")])
+    assert told in cause_of(model, with_settings(model, "conv", pads=wrong))
 
 
 @pytest.mark.parametrize(
