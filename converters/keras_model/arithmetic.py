@@ -129,7 +129,8 @@ def _arg_max(site: Site, op: ArgMax) -> Tensor:
 
 
 def _largest(rows: Tensor, count: int, top_k: int) -> tuple[Tensor, Tensor]:
-    """Return indices (float32) and values of the largest in the last axis; backwards, so that of equal ones the last comes first."""
+    """Return indices (float32) and values of the largest in the last axis, of equal ones the last first."""
+    # Backwards: top_k puts the first of equal values first.
     values, places = ops.top_k(ops.flip(rows, axis=-1), top_k)
     return ops.cast(ops.subtract(count - 1, places), "float32"), values
 

@@ -1,6 +1,6 @@
 """A Keras model in the making: the tensors, names and arrays of a graph, node by node.
 
-Nothing is allocated: a layer's variables stay without values, and the arrays that belong to them are kept aside for the file.
+Nothing is allocated: the variables of layers stay without values, and the arrays that belong to them are kept aside.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -45,8 +45,8 @@ Tables = tuple[Mapping[type[Op], Builder], Mapping[type[Op], str]]  # how ops ar
 DEEPEST = 900
 # These hand values on as they are, or give indices: in half precision too their output keeps the dtype it has.
 _KEEPS_DTYPE = (
-    ArgMax, BatchReindex, Concat, Constant, Crop, Dropout, Flatten, Identity, Permute, PoolingIndices, PriorBox, Reshape, ShuffleChannels,
-    Slice, Tile,
+    ArgMax, BatchReindex, Concat, Constant, Crop, Dropout, Flatten, Identity, Permute, PoolingIndices, PriorBox,
+    Reshape, ShuffleChannels, Slice, Tile,
 )  # fmt: skip
 
 
@@ -54,8 +54,9 @@ _KEEPS_DTYPE = (
 class Assembly:
     """The Keras model of a graph.
 
-    `operations` maps values to the names of their operations, `outputs` the outside names of the outputs likewise, in order. `held` says what the
-    variables of each layer hold, in the order of `layer.weights`; an array may have the first axis of its variable split into several.
+    `operations` maps values to the names of their operations, `outputs` the outside names of the outputs likewise, in
+    order. `held` says what the variables of each layer hold, in the order of `layer.weights`; an array may have the
+    first axis of its variable split into several.
     """
 
     model: Any
@@ -67,7 +68,7 @@ class Assembly:
 
 @dataclass
 class Workbench:
-    """What is known while a model is put together; `named` has the operations that have got their names, `depths` every call of them."""
+    """What is known so far of a model; `named` has the operations that have got their names, `depths` their calls."""
 
     graph: Graph
     dtype: str
@@ -147,7 +148,10 @@ class Site:
         raise OpenAxisError(f"cannot be reshaped with several axes open, here to {_shown(target)}")
 
     def learned(self, layer: Layer, x: Tensor, *arrays: Array, role: str = "") -> Tensor:
-        """Apply a layer to `x` and note what its variables hold; nodes that share their params share their layers, role by role."""
+        """Apply a layer to `x` and note what its variables hold.
+
+        Nodes that share their params share their layers; `role` tells the layers of one node apart.
+        """
         key = (role, self.node.op, tuple(self.shapes), *map(id, self.node.params.values()))
         known = self.bench.shared.get(key) if self.node.params else None
         if known is not None:
@@ -172,13 +176,13 @@ class Site:
 
 
 def assemble(graph: Graph, tables: Tables, dtype: str, dynamic: Sequence[str] | None) -> Assembly:
-    """Build the Keras model of a graph; `dynamic` names the axes that stay open, None means the batch if the graph allows it.
+    """Build the Keras model of a graph; `dynamic` names the axes that stay open, None means the batch if possible.
 
     UnsupportedError listing every node that has no form in Keras, or that does not work with these axes open.
     """
     if not graph.inputs:
         raise UnsupportedError(f"network '{graph.name}' has no input, and a Keras model needs one")
-    # A thread of its own has Keras' global state of its own: names counted from one, no policy or scope of the caller's.
+    # A thread of its own has Keras' global state of its own: names counted from 1, no policy or scope of the caller.
     with ThreadPoolExecutor(1, "keras-assembly") as pool:
         if dynamic is not None:
             return pool.submit(_assembled, graph, tables, dtype, tuple(dynamic)).result()
@@ -338,5 +342,6 @@ def _check_depth(bench: Workbench) -> None:
     deepest = max(bench.depths.values())
     if deepest > DEEPEST:
         raise UnsupportedError(
-            f"network '{bench.graph.name}' is a chain of {deepest} operations, but Keras loads at most {DEEPEST}: it walks them recursively"
+            f"network '{bench.graph.name}' is a chain of {deepest} operations, but Keras, which walks them "
+            f"recursively, loads at most {DEEPEST}"
         )

@@ -1,6 +1,7 @@
 """Ops that multiply by a learned matrix: convolutions, dense layers, embeddings, and Im2col."""
 
 from itertools import product
+from typing import Any
 
 import numpy as np
 
@@ -99,7 +100,8 @@ def inflated(weight: Array, dilation: Shape) -> Array:
     """Return a kernel that computes without dilation what `weight` computes with it."""
     kernel = weight.shape[2:]
     full = np.zeros((*weight.shape[:2], *(extent(k, d) for k, d in zip(kernel, dilation, strict=True))), weight.dtype)
-    full[(..., *(slice(None, None, d) for d in dilation))] = weight
+    holes: tuple[Any, ...] = tuple(slice(None, None, d) for d in dilation)
+    full[(..., *holes)] = weight
     return full
 
 
@@ -119,7 +121,7 @@ def _convolution_transpose(site: Site, op: ConvolutionTranspose) -> Tensor:
 
 
 def _crops(pads: Pads, kernel: Shape, stride: Shape) -> Pads:
-    """Return what to add around Keras' output, all negative: behind a kernel shorter than the stride Keras leaves a rest."""
+    """Return what to add around Keras' output, all negative; a kernel shorter than the stride leaves a rest behind."""
     crops = tuple((-before, -after - max(s - k, 0)) for (before, after), k, s in zip(pads, kernel, stride, strict=True))
     if any(amount > 0 for pair in crops for amount in pair):
         raise UnsupportedError(
@@ -129,7 +131,7 @@ def _crops(pads: Pads, kernel: Shape, stride: Shape) -> Pads:
 
 
 def block_diagonal(weight: Array, groups: int) -> Array:
-    """Return the kernel (in, out, *kernel) without groups that computes what (in, out / groups, *kernel) computes with them."""
+    """Return a kernel (in, out, *kernel) that needs no groups from one of (in, out / groups, *kernel)."""
     channels, per_group = weight.shape[0] // groups, weight.shape[1]
     full = np.zeros((weight.shape[0], per_group * groups, *weight.shape[2:]), weight.dtype)
     for group in range(groups):
@@ -153,7 +155,7 @@ def _dense(site: Site, op: Dense) -> Tensor:
 
 
 def _flattened(site: Site, weight: Array) -> tuple[Tensor, Array]:
-    """Return the input as rows and the kernel that reads them: Keras flattens height, width, channels, the source channels first."""
+    """Return the input as rows, with the channels fastest as Keras flattens maps, and the kernel that reads them so."""
     shape = site.fixed(site.shape[1:])
     rows = layers.Flatten(data_format=FORMAT)(site.x)
     if len(shape) != 3:

@@ -51,7 +51,7 @@ def _member(name: str) -> zipfile.ZipInfo:
 
 
 def config_json(assembly: Assembly, told: Mapping[str, Any] | None = None) -> str:
-    """Return the model without its weights, as Keras stores it, with `told` beside it: Keras skips what it does not know."""
+    """Return the model without its weights, as Keras stores it, with `told` beside it, which Keras skips."""
     return json.dumps({**keras.saving.serialize_keras_object(assembly.model), **(told or {})})
 
 

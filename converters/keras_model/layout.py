@@ -39,7 +39,7 @@ def first(array: Array) -> Array:
 
 
 def lined_up(values: Array, axis: int, rank: int) -> Array:
-    """Return `values`, whose axes are ours from `axis` on, so that they broadcast against a stored tensor of `rank` axes."""
+    """Return `values`, whose axes are ours from `axis` on, so that they broadcast against a stored tensor."""
     return stored(values.reshape((1,) * axis + values.shape + (1,) * (rank - axis - values.ndim)))
 
 

@@ -30,7 +30,7 @@ def plus(x: Any, y: Any) -> Any:
 
 @contextmanager
 def quietly() -> Iterator[None]:
-    """Keep TensorFlow's advice (what to trace less often, where assets went) out of stderr; errors still come through."""
+    """Keep TensorFlow's advice (what to trace less often, where assets went) out of stderr; errors still show."""
     logger = logging.getLogger("tensorflow")
     before = logger.level
     logger.setLevel(logging.ERROR)

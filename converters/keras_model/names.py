@@ -34,7 +34,7 @@ class Names:
 
 
 def value_names(graph: Graph, names: Names) -> dict[str, str]:
-    """Return for each input and node the name of its operation: the source layer's where that has one node, else the value's."""
+    """Return the operation's name for each value: that of its layer, or its own where the layer has several nodes."""
     found = {name: names.unique(keras_name(name, "input")) for name in graph.inputs}
     nodes_of = Counter(node.layer for node in graph.nodes)
     for alone in (True, False):

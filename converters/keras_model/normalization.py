@@ -1,4 +1,4 @@
-"""Ops that divide by a statistic: stored, of the batch, of the neighbourhood, or of the vector itself. All compute in float32."""
+"""Ops that divide by a statistic (stored, of the batch, of the neighbourhood, of the vector itself), in float32."""
 
 from functools import reduce
 

@@ -1,4 +1,4 @@
-"""Ops that summarise windows: max and average pooling, their indices, unpooling. Sizes may stay open, except where a comment says why not."""
+"""Ops that summarise windows: max and average pooling, their indices, unpooling."""
 
 from collections.abc import Sequence
 
@@ -45,14 +45,14 @@ def _windowed(kinds: dict[int, type], op: Pooling, x: Tensor, padding: str = "va
 
 
 def window_room(op: Pooling | PoolingIndices, shape: OpenShape) -> Pads:
-    """Return what padding windows without rounding need: what the last window reaches, or, where the size is open, enough for any size."""
+    """Return the padding with which windows need no rounding: what the last one reaches, or enough for any size."""
     if None not in shape[2:]:
         overhang = op.overhang(tuple(n or 1 for n in shape))
         return tuple((before, max(after, 0)) for before, after in overhang)
     clip = any(amount for pair in op.pads for amount in pair)
     room = []
     for k, s, (before, after) in zip(op.kernel, op.stride, op.pads, strict=True):
-        # Rounding up is rounding down with stride - 1 cells more; a window that starts behind the input is not reached with less than a kernel.
+        # Rounding up is rounding down with stride - 1 more cells; fewer than a kernel start no window behind the input.
         behind = after + (s - 1 if op.ceil_mode else 0)
         room.append((before, min(behind, k - 1) if clip else behind))
     return tuple(room)
@@ -137,7 +137,7 @@ def _pooling_indices(site: Site, op: PoolingIndices) -> Tensor:
 
 
 def _max_unpooling(site: Site, op: MaxUnpooling) -> Tensor:
-    """For each output cell the largest position that points to it, and the value there: where indices repeat, the last one stays."""
+    """Look up for each output cell the last position that points to it, and take the value there."""
     rows = size_of(site.fixed(site.shape[1:2]))
     cells, places = size_of(op.size), size_of(site.fixed(site.shape[2:]))
     values = ops.reshape(to_first(site.x), (-1, places))

@@ -1,4 +1,4 @@
-"""What a written model says of itself: preprocessing, labels, licence, sources, and which operation gives which value of the network."""
+"""What a written model says of itself: preprocessing, labels, licence, sources, which operation gives which value."""
 
 import base64
 from importlib.metadata import PackageNotFoundError, version

@@ -13,7 +13,7 @@ from converters.ops.base import size_of
 
 @dataclass(frozen=True)
 class _Sequence:
-    """What all steps read: inputs (time, batch, gates), continuation (time, batch, 1), and the states (batch, units) before the first."""
+    """What the steps read: inputs (time, batch, gates), continuation (time, batch, 1), first states (batch, units)."""
 
     time: int
     projected: Tensor

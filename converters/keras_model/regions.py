@@ -49,7 +49,7 @@ def _levels(size: int) -> int:
 
 
 def _doublings(x: Tensor, axis: int, size: int) -> Iterator[Tensor]:
-    """Yield `x`, then the maxima of 2, 4, 8 ... neighbours along `axis`, as far as they fit; cells that lack some are filled up."""
+    """Yield `x`, then the maxima of 2, 4, 8 ... neighbours along `axis`; where some are missing, of those there are."""
     yield x
     for level in range(1, _levels(size)):
         step = 2 ** (level - 1)
@@ -84,7 +84,7 @@ def _maxima(site: Site, image: Tensor, rows: Bins, columns: Bins) -> Tensor:
 
 
 def _halves(bins: Bins, size: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the level of the largest power of two within each bin, and where the first and the last stretch of that length start."""
+    """Return the largest power of two in each bin, as exponent, and where the first and last stretch of it start."""
     low, high = bins
     length = ops.maximum(ops.subtract(high, low), 1)
     level = ops.zeros_like(length)

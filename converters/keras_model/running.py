@@ -20,7 +20,7 @@ Feeds = Mapping[str, Array]
 
 
 def run(path: Path, feeds: Feeds, wanted: Iterable[str] | None) -> dict[str, Array]:
-    """Return values of the network by their names there, channels first; all that the file tells apart, or those `wanted`.
+    """Return values of the network by their names there, channels first: all that the file tells, or those `wanted`.
 
     A SavedModel tells only outputs apart. FormatError for a file that this package did not write.
     """
@@ -46,7 +46,7 @@ def run_file(path: Path, feeds: Feeds) -> dict[str, Array]:
 
 
 def output_names(model: Any) -> list[str]:
-    """Return a name for each output of a model, in order: those of its layers, or keys where it returns a dictionary."""
+    """Return a name for each output of a model, in order."""
     return [str(name) for name in model.output_names]
 
 
@@ -76,9 +76,7 @@ def read_record(path: Path) -> dict[str, Any]:
     except (FileNotFoundError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise FormatError(f"{path}: not a Keras model that this package wrote: {error}") from error
     if not isinstance(told, dict) or not isinstance(told.get(KEY), dict):
-        raise FormatError(
-            f"{path}: does not say which layer gives which value of a network; only its outputs can be run"
-        )
+        raise FormatError(f"{path}: does not say which layer gives which value of a network; run its outputs alone")
     found: dict[str, Any] = told[KEY]
     return found
 

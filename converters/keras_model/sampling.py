@@ -37,7 +37,7 @@ def _nearest(site: Site, op: NearestUpsampling) -> Tensor:
 
 
 def _affine_grid(site: Site, op: AffineGrid) -> Tensor:
-    """Both coordinates as sums of products, stored as (batch, 2, height, width) of the grid's (batch, width, 2, height)."""
+    """Compute both coordinates, stored as (batch, 2, height, width): (batch, width, 2, height) in our order."""
     c = ops.reshape(site.wide, (-1, 6, 1, 1))
     rows, columns = (np.linspace(-1, 1, n, dtype=np.float32) if n > 1 else np.zeros(1, np.float32) for n in op.size)
     y, x = rows.reshape(1, 1, -1, 1), columns.reshape(1, 1, 1, -1)
@@ -49,7 +49,7 @@ def _affine_grid(site: Site, op: AffineGrid) -> Tensor:
 
 
 def _sampler(site: Site, _op: BilinearSampler) -> Tensor:
-    """Gather the four pixels around each point from the maps as one long list of pixels, weighted; pixels outside weigh nothing."""
+    """Gather the four pixels around each point from one list of all pixels; what lies outside counts as zero."""
     height, width = site.fixed(site.shape[2:])
     channels = site.fixed(site.shape[1:2])[0]
     grid = site.cast(site.raw[1], "float32")  # (grids, 2, out height, out width)

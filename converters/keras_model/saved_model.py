@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import tensorflow
+import tensorflow as tf
 
 from converters.errors import UnsupportedError
 from converters.keras_model.library import keras, quietly
@@ -24,6 +24,6 @@ def write(model: Any, path: Path) -> None:
 def run(path: Path, inputs: Sequence[Array]) -> list[Any]:
     """Serve the inputs and return the outputs in the model's order."""
     with quietly():
-        model = tensorflow.saved_model.load(str(path))
-        tensors = [tensorflow.constant(array) for array in inputs]
+        model = tf.saved_model.load(str(path))
+        tensors = [tf.constant(array) for array in inputs]
         return list(keras.tree.flatten(model.serve(tensors[0] if len(tensors) == 1 else tensors)))

@@ -41,7 +41,7 @@ def _slice(site: Site, op: Slice) -> Tensor:
 
 
 def reordered(site: Site, x: Tensor, shape: OpenShape, target: OpenShape) -> Tensor:
-    """Reshape a stored tensor from `shape` to `target` as its channels-first values run, with as few transpositions as that takes."""
+    """Reshape a stored tensor from `shape` to `target` as its values run channels first."""
     if shape == target:
         return x
     x = x if order_kept(shape) else to_first(x)

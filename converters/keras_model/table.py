@@ -17,6 +17,9 @@ OPS: dict[type[Op], Builder] = {
 }  # fmt: skip
 
 REFUSED: dict[type[Op], str] = {
-    DetectionOutput: "how many boxes remain depends on the values, and Keras has no suppression of overlapping boxes; cut the network before it",
-    Filter: "how many items remain depends on the values, and the shapes of a Keras model cannot; cut the network before it",
+    DetectionOutput: (
+        "how many boxes remain depends on the values, and Keras cannot suppress those that overlap; "
+        "cut the network before it"
+    ),
+    Filter: "how many items remain depends on the values, and shapes of a Keras model cannot; cut it off",
 }
