@@ -56,13 +56,16 @@ def unsupported(graph: Graph, *, dtype: str = "float32", dynamic: Sequence[str] 
     return []
 
 
-def run(path: str | Path, feeds: Mapping[str, Array], wanted: Iterable[str] | None = None) -> dict[str, Array]:
+def run(
+    graph: Graph, path: str | Path, feeds: Mapping[str, Array], wanted: Iterable[str] | None = None
+) -> dict[str, Array]:
     """Run what `save` wrote in plain Keras and return values by their names in the graph, channels first.
 
     `wanted` None means all that the file tells apart: every node that the outputs need, or for a SavedModel the
     outputs. Feeds are channels first, and may have another size where the file leaves axes open.
     """
-    return running.run(Path(path), feeds, wanted)
+    values = running.run(Path(path), feeds, wanted)
+    return {name: value for name, value in values.items() if name in graph.shapes}
 
 
 def run_file(path: str | Path, feeds: Mapping[str, Array]) -> dict[str, Array]:
