@@ -18,7 +18,7 @@ from converters.mat_values import BEST_RATIO, MAX_DEPTH, Allowance, Opaque, Stru
 from converters.ops import Array, Shape
 
 HEADER_SIZE = 128
-_CHUNK = 1 << 20
+_CHUNK = 1 << 17
 _PEEK = 1 << 12
 
 _NUMBERS = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
@@ -44,9 +44,7 @@ def read_v5(path: str, data: memoryview, wanted: Container[str] | None) -> dict[
         kind, inner = cursor.element(padded=False)
         if kind == _COMPRESSED:
             inner = _unpacked(inner, wanted, allowance)
-        elif kind == _MATRIX:
-            cursor.skip_padding()
-        else:
+        elif kind != _MATRIX:
             raise cursor.corrupt(f"an element of type {kind} at byte {start}, where a variable should begin")
         head = _header(inner)
         if wanted is None or head.name in wanted:
@@ -76,13 +74,14 @@ class _Cursor:
         return FormatError(f"{self.path}: {what}; the file is truncated or corrupt")
 
     def element(self, padded: bool = True) -> tuple[int, "_Cursor"]:
-        """Return the type of the next element and a cursor over its data; go on behind it, to a multiple of 8 bytes."""
+        """Return the type of the next element and a cursor over its data; go on behind it and its padding."""
         if self.left < 8:
             raise self.corrupt(f"an element begins {self.left} bytes before the end at byte {self.end}")
         kind, size = struct.unpack_from(f"{self.order}II", self.data, self.at)
         start = self.at + 8
+        behind = start + size + (-size % 8 if padded else 0)
         if kind >> 16:  # up to four bytes of data stand in the tag itself
-            kind, size, start = kind & 0xFFFF, kind >> 16, self.at + 4
+            kind, size, start, behind = kind & 0xFFFF, kind >> 16, self.at + 4, self.at + 8
             if size > 4:
                 raise self.corrupt(f"a short element at byte {self.at} claims {size} bytes")
         if size > self.end - start:
@@ -90,14 +89,8 @@ class _Cursor:
                 f"an element at byte {self.at} claims {size} bytes, but only {self.end - start} are left"
             )
         inner = _Cursor(self.path, self.data, start, start + size, self.order)
-        self.at = max(start + size, self.at + 8)
-        if padded:
-            self.skip_padding()
+        self.at = min(behind, self.end)
         return kind, inner
-
-    def skip_padding(self) -> None:
-        """Go on to the next multiple of 8 bytes, counted from the buffer's begin."""
-        self.at = min(-(-self.at // 8) * 8, self.end)
 
     def numbers(self) -> Array:
         """Return the next element as a flat array of the type it is stored in."""
