@@ -74,12 +74,12 @@ def _revealing(path: Path, tensors: Sequence[str]) -> Iterator[Path]:
     more = ModelProto(graph=GraphProto(output=[ValueInfoProto(name=name) for name in tensors])).SerializeToString()
     folder = path.parent if os.access(path.parent, os.W_OK) else None
     handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=".onnx", dir=folder)
+    os.close(handle)
     copy = Path(name)
     try:
-        with os.fdopen(handle, "wb") as target:
-            with path.open("rb") as source:
-                shutil.copyfileobj(source, target, 2**22)
-            target.write(more)
+        shutil.copyfile(path, copy)
+        with copy.open("ab") as file:
+            file.write(more)
         yield copy
     finally:
         copy.unlink(missing_ok=True)

@@ -11,8 +11,10 @@ ROWS, COLUMNS = 2, 3
 
 
 def bilinear_resize(site: Site, op: BilinearResize, x: Value) -> str:
-    """Resize, linear with aligned corners, after Pad with negative amounts where it crops."""
-    cropped = site.pad(x.name, x.rank, op.pads) if any(amount for pair in op.pads for amount in pair) else x.name
+    """Resize, linear with aligned corners, after Slice where it crops."""
+    cropped = x.name
+    for axis, (before, after) in zip((ROWS, COLUMNS), op.pads, strict=True):
+        cropped = site.slice(cropped, axis, -before, after or None) if before or after else cropped
     sizes = list(op.size) if op.size is not None else _resized(site, op, x)
     settings = {"mode": "linear", "coordinate_transformation_mode": "align_corners"}
     return site.add("Resize", cropped, "", "", site.vector([*site.sizes(x)[:ROWS], *sizes]), **settings)

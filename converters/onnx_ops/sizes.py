@@ -2,13 +2,17 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations, islice
 
 from converters.errors import ShapeError, UnsupportedError
 from converters.ir import Graph
 from converters.ops import DetectionOutput, Shape
+from converters.roles import image_inputs, map_inputs
 
 AXES = {"batch": 0, "height": 2, "width": 3}
 UNNAMED = "?"
+# Which inputs move together is found by trying; no network has so many inputs that this would not do.
+MOST_TRIALS = 256
 
 Symbols = tuple[str | None, ...]
 _Axis = tuple[str, int]
@@ -55,22 +59,31 @@ def _symbol(sizes: tuple[int, ...], owners: Mapping[str, tuple[int, ...]]) -> st
 def _groups(graph: Graph, name: str) -> dict[str, list[_Axis]]:
     """Name the input axes that open as `name`: those that move together get one name."""
     axis = AXES[name]
-    candidates = [(value, axis) for value, shape in graph.inputs.items() if len(shape) == 4 or (axis == 0 and shape)]
+    inputs = [value for value, shape in graph.inputs.items() if shape] if name == "batch" else map_inputs(graph)
+    images = image_inputs(graph)
+    candidates = [(value, axis) for value in sorted(inputs, key=lambda value: value not in images)]
     if not candidates:
-        raise UnsupportedError(f"no input has a {name} that could stay open")
-    leader = candidates[0]
-    together = [c for c in candidates if graph.inputs[c[0]][axis] == graph.inputs[leader[0]][axis]]
-    if not _probes(graph, together, strict=False):
-        together = [leader]
+        raise UnsupportedError(f"the {name} cannot stay open: no input has one")
+    together = _moving_together(graph, name, candidates)
+    own = {c for c in candidates[1:] if _probes(graph, [c], strict=False)}
+    tied = [c for c in together if c not in own or not _probes(graph, [t for t in together if t != c], strict=False)]
+    apart = [c for c in candidates if c in own and c not in tied]
+    return {name: tied} | {f"{value}_{name}": [(value, axis)] for value, _ in apart}
+
+
+def _moving_together(graph: Graph, name: str, candidates: Sequence[_Axis]) -> list[_Axis]:
+    """Return the first of the candidates with as many as possible of those of its size that can move with it."""
+    (leader, axis), *others = candidates
+    same = [c for c in others if graph.inputs[c[0]][axis] == graph.inputs[leader][axis]]
+    choices = (chosen for count in range(len(same), -1, -1) for chosen in combinations(same, count))
+    for chosen in islice(choices, MOST_TRIALS):
+        if _probes(graph, [(leader, axis), *chosen], strict=False):
+            return [(leader, axis), *chosen]
     try:
-        _probes(graph, together)
+        _probes(graph, [(leader, axis), *same])
     except ShapeError as error:
         raise UnsupportedError(f"the {name} cannot stay open: {error.problems[0]}") from error
-    alone = {c for c in candidates if c != leader and _probes(graph, [c], strict=False)}
-    if not _probes(graph, [leader], strict=False):
-        alone -= set(together)
-    groups = {name: [c for c in together if c not in alone]}
-    return groups | {f"{value}_{name}": [(value, axis)] for value, _ in candidates if (value, axis) in alone}
+    raise AssertionError("what did not move just now moved")
 
 
 def _probes(graph: Graph, axes: Sequence[_Axis], strict: bool = True) -> list[Graph]:
