@@ -1,105 +1,42 @@
-"""The command line: `convert`, the same as `python -m converters`. The only place that prints or exits."""
+"""The command line: `convert`, the same as `python -m converters`. The only place that exits, and that prints failures.
 
-import os
+The commands are in `commands.py`, loaded once Ctrl-C is taken care of.
+"""
+
 import sys
-import traceback
-from collections.abc import Callable, Sequence
-from functools import partial
-from inspect import Parameter, Signature
-from typing import Annotated, Any, NamedTuple, NoReturn
-
-import typer
+from collections.abc import Sequence
+from typing import NoReturn
 
 from converters import interrupts
-from converters.arguments import ALWAYS, CHANGING, CONVERSION, OPTIONS, READING
-from converters.errors import ConversionError
-from converters.options import Options, UsageError
 
 FAILED, WRONG_USAGE = 1, 2
-
-
-class Printing(NamedTuple):
-    """How a command reports: as JSON, and with details of a failure."""
-
-    json: bool = False
-    verbose: bool = False
-
-
-Words = tuple[str, ...]
-Act = Callable[[Words, Options, Printing], None]
-
-
-class Command(NamedTuple):
-    """One command: what it does, what it wants to be given, which options it takes."""
-
-    act: Act
-    help: str
-    words: str = ""
-    options: tuple[str, ...] = ()
-    needed: tuple[str, ...] = ()
 
 
 def main() -> None:
     """Run the command line and exit: 0 done, 1 refused or failed, 2 wrong usage."""
     interrupts.install()
     try:
+        from converters.commands import build_app
+
         build_app()(prog_name="convert")
-    except (KeyboardInterrupt, SystemExit):
+    except BaseException as error:
         if interrupts.received():
+            interrupts.ignore()
             _exit(["interrupted; nothing was left half-written"])
-        raise
+        if not isinstance(error, Exception):
+            raise
+        _report(error)
 
 
-def build_app() -> typer.Typer:
-    """Make the commands of the tables below."""
-    app = typer.Typer(
-        help="Trained Caffe and MatConvNet networks to Keras, PyTorch and ONNX, proved node by node.",
-        no_args_is_help=True,
-        add_completion=False,
-        pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
-    )
-    for name, command in COMMANDS.items():
-        app.command(name, help=command.help)(_function(name, command))
-    return app
-
-
-def _function(name: str, command: Command) -> Callable[..., None]:
-    """Return the function of a command, with a signature made of the options that it takes."""
-
-    def run(**given: Any) -> None:
-        printing = Printing(given.pop("json", False), given.pop("verbose", False))
-        words = tuple(given.pop("words", ()))
-        lists = {key: tuple(value) for key, value in given.items() if isinstance(value, list)}
-        try:
-            command.act(words, Options(**{**given, **lists}), printing)
-        except Exception as error:  # noqa: BLE001 - the one place that turns failures into a message and an exit code
-            _report(error, verbose=printing.verbose)
-
-    parameters = [_parameter(option, needed=option in command.needed) for option in (*command.options, *ALWAYS)]
-    if command.words:
-        words = Annotated[list[str], typer.Argument(metavar=command.words, help=WORDS_HELP, show_default=False)]
-        parameters.insert(0, Parameter("words", Parameter.KEYWORD_ONLY, annotation=words))
-    function: Any = run
-    function.__name__ = name
-    function.__signature__ = Signature(parameters)
-    return run
-
-
-def _parameter(name: str, *, needed: bool) -> Parameter:
-    kind, option = OPTIONS[name]
-    default = Parameter.empty if needed else [] if kind == list[str] else getattr(Options, name, False)
-    return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option])
-
-
-def _report(error: Exception, *, verbose: bool) -> NoReturn:
+def _report(error: Exception) -> NoReturn:
     """Print one clear message for a failure, and exit."""
-    if verbose:
+    import os
+    import traceback
+
+    from converters.options import UsageError
+
+    if {"-v", "--verbose"}.intersection(sys.argv):
         traceback.print_exc()
-    if interrupts.received():
-        raise KeyboardInterrupt from error
-    if isinstance(error, typer.Exit):
-        raise error
     if isinstance(error, BrokenPipeError):
         # Who read the output has gone (`| head`): nothing to say, and nobody to say it to.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -108,111 +45,21 @@ def _report(error: Exception, *, verbose: bool) -> NoReturn:
 
 
 def _problems(error: Exception) -> Sequence[str]:
+    from converters.errors import ConversionError
+
     if isinstance(error, ConversionError):
         return error.problems
     if isinstance(error, MemoryError):
         return ["the memory does not suffice for this model"]
     if isinstance(error, OSError):
         return [f"{error.filename}: {error.strerror}" if error.filename else str(error)]
+    if isinstance(error, ImportError):
+        return [f"a library is installed but cannot be loaded: {error}"]
     return [f"unexpected failure, please report it with the output of -v: {type(error).__name__}: {error}"]
 
 
 def _exit(problems: Sequence[str], status: int = FAILED) -> NoReturn:
+    mark = "\x1b[1;31merror:\x1b[0m" if sys.stderr.isatty() else "error:"
     for problem in problems:
-        typer.secho("error: ", fg="red", bold=True, err=True, nl=False)
-        typer.echo(problem, err=True)
+        print(mark, problem, file=sys.stderr)
     raise SystemExit(status)
-
-
-def _convert(source: str, target: str, words: Words, given: Options, printing: Printing) -> None:
-    from converters import console, pipeline
-
-    with console.progress() as progress:
-        done = pipeline.convert(words, source, target, given, progress)
-    console.warn(done.graph.warnings)
-    if printing.json:
-        console.say_json(console.conversion_json(done))
-    else:
-        console.show_conversion(done)
-
-
-def _inspect(words: Words, given: Options, printing: Printing) -> None:
-    from converters import console, inspection
-
-    found = inspection.inspect(words, given)
-    console.warn(found.warnings)
-    if printing.json:
-        console.say_json(inspection.as_json(found))
-    else:
-        console.show_inspection(found)
-
-
-def _verify(words: Words, given: Options, printing: Printing) -> None:
-    from converters import console, verification
-
-    with console.progress() as progress:
-        found = verification.verify(words, given, progress)
-    if printing.json:
-        console.say_json(console.verification_json(found))
-    else:
-        console.show_verification(found)
-    if not found.ok:
-        raise ConversionError(found.problems())
-
-
-def _formats(_words: Words, _given: Options, printing: Printing) -> None:
-    from converters import console, support
-
-    with console.progress() as progress:
-        progress("reading the tables", 0.0)
-        found = support.support_table()
-    if printing.json:
-        console.say_json(support.as_json(found))
-    else:
-        console.show_support(found)
-
-
-def _doctor(_words: Words, _given: Options, printing: Printing) -> None:
-    from converters import console, doctor
-
-    with console.progress() as progress:
-        found = doctor.diagnose(progress)
-    if printing.json:
-        console.say_json(doctor.as_json(found))
-    else:
-        console.show_diagnosis(found)
-    if found.problems:
-        raise ConversionError(found.problems)
-
-
-WORDS_HELP = (
-    "The model: a prototxt and a caffemodel, a .mat file, or the name of a network (vgg-face-tiny has weights)."
-)
-CAFFE, MAT, ANY = "PROTOTXT CAFFEMODEL", "MODEL.mat", "MODEL..."
-
-
-def _conversion(source: str, target: str, title: str) -> Command:
-    words = CAFFE if source == "caffe" else MAT
-    return Command(partial(_convert, source, target), title, words, CONVERSION, needed=("out",))
-
-
-COMMANDS = {
-    "caffe-to-keras": _conversion("caffe", "keras", "Convert a Caffe network to Keras."),
-    "caffe-to-torch": _conversion("caffe", "torch", "Convert a Caffe network to PyTorch."),
-    "caffe-to-onnx": _conversion("caffe", "onnx", "Convert a Caffe network to ONNX."),
-    "mat-to-keras": _conversion("matconvnet", "keras", "Convert a MatConvNet network to Keras."),
-    "mat-to-torch": _conversion("matconvnet", "torch", "Convert a MatConvNet network to PyTorch."),
-    "mat-to-onnx": _conversion("matconvnet", "onnx", "Convert a MatConvNet network to ONNX."),
-    "inspect": Command(
-        _inspect, "List a network's nodes, and what is to be known about it.", ANY, (*READING, *CHANGING)
-    ),
-    "verify": Command(
-        _verify,
-        "Compare a network with a converted model, or with the same network in another format.",
-        ANY,
-        ("against", "samples", "tolerance", *CHANGING, *READING),
-        needed=("against",),
-    ),
-    "formats": Command(_formats, "List which layers of which source can go to which target."),
-    "doctor": Command(_doctor, "Say what is installed, what is missing, and which devices really run."),
-}

@@ -8,16 +8,30 @@ from types import FrameType
 
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
+
+class Interrupted(KeyboardInterrupt):
+    """A signal asked the program to end.
+
+    A class of its own: once a plain KeyboardInterrupt has passed through `exec`, Python ends by the signal in any case.
+    """
+
+
 _received: list[int] = []
 _held_back: list[int] = []
 
 
 def install() -> None:
-    """Turn Ctrl-C, termination and a lost terminal into KeyboardInterrupt, so that what is half-written is removed."""
+    """Turn Ctrl-C, termination and a lost terminal into an exception, so that what is half-written is removed."""
     for number in SIGNALS:
         # A shell starts background jobs with SIGINT ignored, nohup does so with SIGHUP: leave it so.
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _raise)
+
+
+def ignore() -> None:
+    """Let no further signal disturb the end of the program."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def received() -> bool:
@@ -26,9 +40,9 @@ def received() -> bool:
 
 
 def check() -> None:
-    """Raise KeyboardInterrupt if a signal has come whose exception was lost on the way."""
+    """Raise Interrupted if a signal has come whose exception was lost on the way."""
     if _received:
-        raise KeyboardInterrupt
+        raise Interrupted
 
 
 @contextmanager
@@ -55,7 +69,7 @@ def uninterrupted() -> Iterator[None]:
 
 def _raise(number: int, _frame: FrameType | None) -> None:
     _received.append(number)
-    raise KeyboardInterrupt
+    raise Interrupted
 
 
 def _hold_back(number: int, _frame: FrameType | None) -> None:

@@ -31,6 +31,7 @@ class Conversion:
 
     graph: Graph
     target: formats.Target
+    dtype: str
     files: tuple[Path, ...]
     certificate: Path | None
     trials: tuple[Trial, ...]
@@ -113,7 +114,7 @@ def write(
         commit(stages)
     files = tuple(stage.out.parent / name for name in written)
     place = certificate_path(target, options) if options.verify else None
-    return Conversion(graph, target, files, place, tuple(trials), axes, seconds)
+    return Conversion(graph, target, options.dtype, files, place, tuple(trials), axes, seconds)
 
 
 def _open_axes(graph: Graph, options: Options) -> passes.OpenAxes:
@@ -123,7 +124,7 @@ def _open_axes(graph: Graph, options: Options) -> passes.OpenAxes:
     """
     found = passes.open_axes(graph, ("batch",) if options.dynamic is None else options.dynamic)
     if options.dynamic and found.reasons:
-        raise UnsupportedError([f"the {axis} cannot stay open: {reason}" for axis, reason in found.reasons.items()])
+        raise UnsupportedError([f"--dynamic {axis}: {reason}" for axis, reason in found.reasons.items()])
     return found
 
 

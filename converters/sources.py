@@ -64,7 +64,7 @@ def _may_be_name(word: str) -> bool:
 def _deploy(name: str) -> prototxt.Deploy:
     if name not in prototxt.DEPLOYS:
         known, hint = ", ".join(prototxt.DEPLOYS), did_you_mean(name, prototxt.DEPLOYS)
-        raise ConversionError(f"'{name}' is neither a file nor a known network{hint}. The networks: {known}")
+        raise ConversionError(f"'{name}' is neither a file nor a known network{hint} (known: {known})")
     return prototxt.DEPLOYS[name]
 
 

@@ -1,0 +1,158 @@
+"""The commands: what each is told, what it does, and how its result is shown."""
+
+from collections.abc import Callable
+from functools import partial
+from inspect import Parameter, Signature
+from typing import Annotated, Any, NamedTuple
+
+import typer
+
+from converters.arguments import ALWAYS, CHANGING, CONVERSION, OPTIONS, READING
+from converters.errors import ConversionError
+from converters.options import Options
+
+Words = tuple[str, ...]
+Act = Callable[[Words, Options, bool], None]  # the last: print JSON
+
+
+class Command(NamedTuple):
+    """One command: what it does, what it wants to be given, which options it takes."""
+
+    act: Act
+    help: str
+    words: str = ""
+    options: tuple[str, ...] = ()
+    needed: tuple[str, ...] = ()
+
+
+def build_app() -> typer.Typer:
+    """Make the commands of the tables below."""
+    app = typer.Typer(
+        help="Trained Caffe and MatConvNet networks to Keras, PyTorch and ONNX, proved node by node.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    for name, command in COMMANDS.items():
+        app.command(name, help=command.help)(_function(name, command))
+    return app
+
+
+def _function(name: str, command: Command) -> Callable[..., None]:
+    """Return the function of a command, with a signature made of the options that it takes."""
+
+    def run(**given: Any) -> None:
+        words, json = tuple(given.pop("words", ())), given.pop("json")
+        del given["verbose"]  # for failures, which are reported where all of them end
+        lists = {key: tuple(value) for key, value in given.items() if isinstance(value, list)}
+        command.act(words, Options(**{**given, **lists}), json)
+
+    parameters = [_parameter(option, needed=option in command.needed) for option in (*command.options, *ALWAYS)]
+    if command.words:
+        words = Annotated[list[str], typer.Argument(metavar=command.words, help=WORDS_HELP, show_default=False)]
+        parameters.insert(0, Parameter("words", Parameter.KEYWORD_ONLY, annotation=words))
+    function: Any = run
+    function.__name__ = name
+    function.__signature__ = Signature(parameters)
+    return run
+
+
+def _parameter(name: str, *, needed: bool) -> Parameter:
+    kind, option = OPTIONS[name]
+    default = Parameter.empty if needed else [] if kind == list[str] else getattr(Options, name, False)
+    return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option])
+
+
+def _convert(source: str, target: str, words: Words, given: Options, json: bool) -> None:
+    from converters import console, pipeline
+
+    with console.progress() as progress:
+        done = pipeline.convert(words, source, target, given, progress)
+    console.warn(done.graph.warnings)
+    if json:
+        console.say_json(console.conversion_json(done))
+    else:
+        console.show_conversion(done)
+
+
+def _inspect(words: Words, given: Options, json: bool) -> None:
+    from converters import console, inspection
+
+    found = inspection.inspect(words, given)
+    console.warn(found.warnings)
+    if json:
+        console.say_json(inspection.as_json(found))
+    else:
+        console.show_inspection(found)
+
+
+def _verify(words: Words, given: Options, json: bool) -> None:
+    from converters import console, verification
+
+    with console.progress() as progress:
+        found = verification.verify(words, given, progress)
+    if json:
+        console.say_json(console.verification_json(found))
+    else:
+        console.show_verification(found)
+    if not found.ok:
+        raise ConversionError(found.problems())
+
+
+def _formats(_words: Words, _given: Options, json: bool) -> None:
+    from converters import console, support
+
+    with console.progress() as progress:
+        progress("reading the tables", 0.0)
+        found = support.support_table()
+    if json:
+        console.say_json(support.as_json(found))
+    else:
+        console.show_support(found)
+
+
+def _doctor(_words: Words, _given: Options, json: bool) -> None:
+    from converters import console, doctor
+
+    with console.progress() as progress:
+        found = doctor.diagnose(progress)
+    if json:
+        console.say_json(doctor.as_json(found))
+    else:
+        console.show_diagnosis(found)
+    if found.problems:
+        raise ConversionError(found.problems)
+
+
+WORDS_HELP = (
+    "The model: a prototxt and a caffemodel, a .mat file, or the name of a network (vgg-face-tiny has weights)."
+)
+CAFFE, MAT, ANY = "PROTOTXT CAFFEMODEL", "MODEL.mat", "MODEL..."
+
+
+def _conversion(source: str, target: str, title: str) -> Command:
+    words = CAFFE if source == "caffe" else MAT
+    return Command(partial(_convert, source, target), title, words, CONVERSION, needed=("out",))
+
+
+COMMANDS = {
+    "caffe-to-keras": _conversion("caffe", "keras", "Convert a Caffe network to Keras."),
+    "caffe-to-torch": _conversion("caffe", "torch", "Convert a Caffe network to PyTorch."),
+    "caffe-to-onnx": _conversion("caffe", "onnx", "Convert a Caffe network to ONNX."),
+    "mat-to-keras": _conversion("matconvnet", "keras", "Convert a MatConvNet network to Keras."),
+    "mat-to-torch": _conversion("matconvnet", "torch", "Convert a MatConvNet network to PyTorch."),
+    "mat-to-onnx": _conversion("matconvnet", "onnx", "Convert a MatConvNet network to ONNX."),
+    "inspect": Command(
+        _inspect, "List a network's nodes, and what is to be known about it.", ANY, (*READING, *CHANGING)
+    ),
+    "verify": Command(
+        _verify,
+        "Compare a network with a converted model, or with the same network in another format.",
+        ANY,
+        ("against", "samples", "tolerance", *CHANGING, *READING),
+        needed=("against",),
+    ),
+    "formats": Command(_formats, "List which layers of which source can go to which target."),
+    "doctor": Command(_doctor, "Say what is installed, what is missing, and which devices really run."),
+}
