@@ -14,7 +14,7 @@ from converters.parity.mistakes import Mistake, Situation, attempts, attempts_an
 from converters.parity.reference import computed
 
 # How many multiply-accumulates all tries together may cost: a minute or so in NumPy.
-BUDGET_MACS = 400_000_000_000
+BUDGET_MACS = 200_000_000_000
 
 
 def likely_cause(
