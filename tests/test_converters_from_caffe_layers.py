@@ -289,3 +289,21 @@ def test_a_data_layer_without_a_size_asks_for_one(tmp_path: Path) -> None:
     with pytest.raises(ConversionError, match="layer 'faces'.*--input-shape data=1x3x224x224"):
         read(tmp_path, text)
     assert dict(read(tmp_path, text, input_shapes={"data": (1, 3, 9, 9)}).inputs) == {"data": (1, 3, 9, 9)}
+
+
+def test_holes_are_dilations(tmp_path: Path, data: np.ndarray) -> None:
+    fill = 'num_output: 4 kernel_size: 2 weight_filler { type: "constant" value: 0.5 }'
+    wanted = computed(tmp_path, INPUT + layer("Convolution", f"convolution_param {{ {fill} dilation: 3 }}"), data=data)
+    assert wanted.shape == (2, 4, 3, 2)
+    for hole in ("hole: 3", "hole_h: 3 hole_w: 3"):
+        out = computed(tmp_path, INPUT + layer("Convolution", f"convolution_param {{ {fill} {hole} }}"), data=data)
+        assert np.array_equal(out, wanted)
+    with pytest.raises(ConversionError, match="either dilation or hole"):
+        read(tmp_path, INPUT + layer("Convolution", f"convolution_param {{ {fill} hole: 3 dilation: 3 }}"))
+
+
+@pytest.mark.parametrize("kind", ["Dropout", "BatchNorm"])
+def test_layers_that_always_train_are_refused(tmp_path: Path, kind: str) -> None:
+    with pytest.raises(ConversionError, match=f"layer 'x': says phase: TRAIN of itself.*this {kind} always trains"):
+        read(tmp_path, INPUT + layer(kind, "phase: TRAIN"))
+    assert read(tmp_path, INPUT + layer("Dropout", "phase: TEST")).warnings == ()

@@ -1,4 +1,4 @@
-"""Every target held to the ground truth: each network is written, the written file is run, and every value is compared."""
+"""Every target held to the ground truth: each network is written, what was written is run, every value compared."""
 
 from collections.abc import Callable
 from importlib import import_module
@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cases import Array, caffe_case, caffe_cases, matconvnet_case, matconvnet_cases
-from test_converters_from_caffe import WITHOUT_NODE, difference, read_case, value_of_step
 
+from cases import Array, caffe_case, caffe_cases, matconvnet_case, matconvnet_cases
 from converters.errors import UnsupportedError
 from converters.from_matconvnet import read_matconvnet
 from converters.ir import Graph
+from test_converters_from_caffe import WITHOUT_NODE, difference, read_case, value_of_step
 
 ARTEFACTS = {"onnx": "model.onnx", "torch": "model", "keras": "model.keras"}
 

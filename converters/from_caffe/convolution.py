@@ -40,12 +40,23 @@ def window(settings: Message, rank: int) -> tuple[Shape, Shape, tuple[tuple[int,
     kernel = per_axis(settings, "kernel_size", rank, 0, "kernel")
     stride = per_axis(settings, "stride", rank, 1)
     pad = per_axis(settings, "pad", rank, 0)
-    dilation = settings.all("dilation")
-    if len(dilation) not in (0, 1, rank):
-        raise ShapeError(f"dilation is given {len(dilation)} times, expected once or once per spatial axis ({rank})")
-    spread = tuple(dilation) if len(dilation) == rank and rank else (dilation[0] if dilation else 1,) * rank
-    _positive(kernel=kernel, stride=stride, dilation=spread)
-    return kernel, stride, tuple((p, p) for p in pad), spread
+    dilation = _dilation(settings, rank)
+    _positive(kernel=kernel, stride=stride, dilation=dilation)
+    return kernel, stride, tuple((p, p) for p in pad), dilation
+
+
+def _dilation(settings: Message, rank: int) -> Shape:
+    """Return the dilation, which DeepLab's first fork calls hole."""
+    holes = [settings.has(name) for name in ("hole", "hole_h", "hole_w")]
+    if any(holes) and settings.all("dilation"):
+        raise ShapeError("either dilation or hole may be given, not both")
+    if any(holes[1:]):
+        if holes[0] or rank != 2:
+            raise ShapeError("hole_h and hole_w stand for hole in inputs with 2 spatial axes, not beside it")
+        return settings.get("hole_h"), settings.get("hole_w")
+    if holes[0]:
+        return (settings.get("hole"),) * rank
+    return per_axis(settings, "dilation", rank, 1)
 
 
 def outputs_wanted(settings: Message) -> int:

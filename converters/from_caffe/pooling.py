@@ -136,6 +136,8 @@ def upsample(layer: LayerReading) -> list[Made]:
         )
     if len(layer.bottoms) == 1:
         names = [f"scale_{axis}" if settings.has(f"scale_{axis}") else "scale" for axis in "hw"]
+        if not all(settings.has(name) for name in names):
+            raise ShapeError("does not state its scale, whose default differs between forks")
         return [Made(NearestUpsampling(tuple(settings.get(name) for name in names)), layer.bottoms)]
     size = []
     for axis, n in zip("hw", layer.shape[2:], strict=True):

@@ -7,7 +7,7 @@ from pathlib import Path
 from converters.caffe_net import Layer, NetState, resolve
 from converters.caffe_text import read_prototxt
 from converters.caffe_weights import read_weights
-from converters.errors import ConversionError, ShapeError, did_you_mean
+from converters.errors import ConversionError, ShapeError, UnsupportedError, did_you_mean
 from converters.from_caffe import (
     activation,
     arithmetic,
@@ -66,6 +66,12 @@ def unknown_types(layers: list[Layer]) -> list[str]:
         for layer in layers
         if layer.type and layer.type not in known
     ]
+
+
+def _check_phase(layer: Layer) -> None:
+    """Refuse a layer that says of itself that it trains, and would compute something else in Caffe at any time."""
+    if layer.message.has("phase") and layer.message.get("phase") == "TRAIN" and layer.type in {"BatchNorm", "Dropout"}:
+        raise UnsupportedError(f"says phase: TRAIN of itself, so in Caffe this {layer.type} always trains; remove that")
 
 
 def _without_effect(layer: Layer) -> list[str]:
@@ -178,6 +184,7 @@ class _Walk:
 
     def _convert(self, index: int, layer: Layer) -> None:
         values = self.wiring.read(layer)
+        _check_phase(layer)
         reading = LayerReading(
             layer, values, self.shapes, self.learned.of(index), self.wiring.used | self.wiring.reserved
         )
