@@ -22,6 +22,7 @@ from converters.roles import map_inputs
 
 EXECUTION = "converters.pytorch.execution"
 STATE_DICT, PROGRAM, WEIGHTS = ".pt", ".pt2", ".safetensors"
+UNTRACEABLE = (ops.DetectionOutput, ops.RegionPooling)
 
 
 def save(graph: Graph, path: Path, *, dtype: str = "float32", dynamic: Sequence[str] = ("batch",)) -> list[Path]:
@@ -36,6 +37,7 @@ def save(graph: Graph, path: Path, *, dtype: str = "float32", dynamic: Sequence[
     weights = STATE_DICT if path.suffix == STATE_DICT else WEIGHTS
     network = Network(graph, _layers(graph, half=dtype == "float16"), weights, dtype)
     if path.suffix == PROGRAM:
+        _check_traceable(graph)
         formats.load(EXECUTION).save_program(path, graph, network, _open_axes(graph, dynamic))
         return [path]
     if path.suffix == STATE_DICT:
@@ -45,6 +47,17 @@ def save(graph: Graph, path: Path, *, dtype: str = "float32", dynamic: Sequence[
     module = _save_text(path / f"{file_stem(graph.name)}.py", network)
     write_safetensors(module.with_suffix(WEIGHTS), network.state, network.metadata, dtype)
     return [module, module.with_suffix(WEIGHTS)]
+
+
+def _check_traceable(graph: Graph) -> None:
+    problems = [
+        f"layer '{node.layer}': {type(node.op).__name__} loops as often as the values say, which an exported program "
+        f"cannot; write a module instead (a folder, or {STATE_DICT})"
+        for node in needed(graph)
+        if isinstance(node.op, UNTRACEABLE)
+    ]
+    if problems:
+        raise UnsupportedError(problems)
 
 
 def _save_text(path: Path, network: Network) -> Path:
@@ -58,14 +71,23 @@ def run(
     """Run what `save` wrote to `path`; return its values (or those `wanted` and the outputs) by their names in `graph`.
 
     A module gives the value of every node that its outputs need, an exported program its outputs alone. Feeds are
-    converted to the number type of the weights. ConversionError when there is no module at `path`.
+    converted to the number type of the weights. The module's code is executed. ConversionError when there is no module
+    at `path`, or PyTorch cannot run it.
     """
     path = Path(path)
     execution = formats.load(EXECUTION)
-    if path.suffix == PROGRAM:
-        values: dict[str, Array] = execution.run_program(path, graph, feeds)
-    else:
-        values = execution.run_module(_module_file(graph, path), graph, feeds, wanted)
+    file = path if path.suffix == PROGRAM else _module_file(graph, path)
+    try:
+        values: dict[str, Array]
+        if file.suffix == PROGRAM:
+            values = execution.run_program(file, graph, feeds)
+        else:
+            values = execution.run_module(file, graph, feeds, wanted)
+    except ConversionError:
+        raise
+    except Exception as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise ConversionError(f"{file}: PyTorch cannot run it: {type(error).__name__}: {reason}") from error
     return values
 
 
@@ -99,7 +121,10 @@ def _layer(graph: Graph, node: Node, half: bool) -> Layer:
 
 def _module_file(graph: Graph, path: Path) -> Path:
     if not path.is_dir():
-        return path.with_suffix(".py")
+        module = path.with_suffix(".py")
+        if not module.is_file():
+            raise ConversionError(f"{path}: there is no module {module.name} to load it with")
+        return module
     named = path / f"{file_stem(graph.name)}.py"
     others = sorted(path.glob("*.py"))
     if not named.exists() and len(others) != 1:

@@ -55,7 +55,8 @@ def _last_first(pads: Pads) -> Shape:
 def _constructor(kind: str, op: ops.Convolution | ops.ConvolutionTranspose, channels: int, padding: Shape) -> str:
     axes = len(op.kernel)
     if axes > MOST_SPATIAL_AXES:
-        raise UnsupportedError(f"{kind} exists for at most {MOST_SPATIAL_AXES} spatial axes, here are {axes}")
+        what = f"{type(op).__name__} over {axes} spatial axes"
+        raise UnsupportedError(f"{what} has no form in PyTorch, which has at most {MOST_SPATIAL_AXES}")
     settings = given(
         stride=(one(op.stride), 1),
         padding=(one(padding), 0),

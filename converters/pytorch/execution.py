@@ -39,7 +39,7 @@ def run_module(
 
     forward = probe.compiled(str(path), vars(module), note)
     with torch.inference_mode():
-        result = forward(model, *_tensors([feeds[name] for name in probe.inputs], _dtype(model.state_dict())))
+        result = forward(model, *_tensors([feeds[name] for name in probe.inputs], _dtype(module, model)))
     return values | _outputs(graph, result)
 
 
@@ -65,12 +65,16 @@ def save_program(path: Path, graph: Graph, network: Network, open_axes: Mapping[
     model = _built(network)
     examples = {name: _example(graph, name, open_axes.get(name, ())) for name in graph.inputs}
     dynamic = [dict.fromkeys(open_axes.get(name, ()), torch.export.Dim.DYNAMIC) for name in graph.inputs]
-    inputs = tuple(_tensors(list(examples.values()), _dtype(model.state_dict())))
+    inputs = tuple(_tensors(list(examples.values()), getattr(torch, network.dtype)))
     try:
         program = torch.export.export(model, inputs, dynamic_shapes=(*dynamic,))
     except Exception as error:
-        reason = str(error).strip().splitlines()[0]
-        raise UnsupportedError(f"torch.export cannot write network '{graph.name}' as a program: {reason}") from error
+        reason = str(error).strip().partition("\n")[0]
+        axes = f" with open axes {json.dumps(open_axes)}" if any(open_axes.values()) else ""
+        raise UnsupportedError(
+            f"torch.export cannot write network '{graph.name}' as a program{axes}: {reason}; leave fewer axes open, or "
+            "write a module, which takes every size that the network allows"
+        ) from error
     with path.open("wb") as file:
         torch.export.save(program, file, extra_files={METADATA_FILE: json.dumps(network.metadata, sort_keys=True)})
 
@@ -93,8 +97,10 @@ def _example(graph: Graph, name: str, open_axes: Sequence[int]) -> Array:
 def run_program(path: Path, graph: Graph, feeds: Mapping[str, Array]) -> dict[str, Array]:
     """Run an exported program; return its outputs by the names of their values."""
     program = torch.export.load(path)
+    examples, _ = program.example_inputs
+    given = [_tensor(feeds[name]).to(example.dtype) for name, example in zip(graph.inputs, examples, strict=True)]
     with torch.inference_mode():
-        result = program.module()(*_tensors([feeds[name] for name in graph.inputs], _dtype(program.state_dict)))
+        result = program.module()(*given)
     return _outputs(graph, result)
 
 
@@ -103,8 +109,11 @@ def _outputs(graph: Graph, result: Any) -> dict[str, Array]:
     return {value: _array(found[outside]) for outside, value in graph.outputs.items()}
 
 
-def _dtype(state: Mapping[str, torch.Tensor]) -> torch.dtype:
-    return next((tensor.dtype for tensor in state.values() if tensor.is_floating_point()), torch.float32)
+def _dtype(module: ModuleType, model: torch.nn.Module) -> torch.dtype:
+    """Return the number type of a module: what it says, else that of its weights."""
+    stated = vars(module).get("DTYPE")
+    weights = (tensor.dtype for tensor in model.state_dict().values() if tensor.is_floating_point())
+    return stated or next(weights, torch.float32)
 
 
 def _tensors(feeds: Sequence[Array], dtype: torch.dtype) -> list[torch.Tensor]:

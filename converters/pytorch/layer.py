@@ -1,6 +1,7 @@
 """How one node is written in a module, and the small pieces of source code that its description is made of."""
 
 import math
+import numbers
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -56,7 +57,10 @@ def code(value: Any) -> str:
     if isinstance(value, tuple):
         items = [code(item) for item in value]
         return f"({items[0]},)" if len(items) == 1 else f"({', '.join(items)})"
-    return number(value) if isinstance(value, float) else repr(value)
+    if value is None or isinstance(value, bool):
+        return repr(value)
+    # NumPy's numbers would write themselves as np.int64(3).
+    return str(int(value)) if isinstance(value, numbers.Integral) else number(float(value))
 
 
 def number(value: float) -> str:

@@ -1,18 +1,17 @@
 """The text of a generated module: what it is, its imports, constants, layers, the network, `load` and `preprocess`."""
 
 import ast
-import re
 from dataclasses import dataclass
 
 from converters.ir import Graph
 from converters.pytorch.block_sources import blocks_for, import_lines, names_used
 from converters.pytorch.layer import call
+from converters.pytorch.line_folding import WIDTH, folded
 from converters.pytorch.names import identifier, literal, mention, plain
 from converters.pytorch.plan import Plan
 from converters.pytorch.preprocessing_text import MEAN_IMAGE, can_preprocess, mean_image, meaning, preprocess
 from converters.pytorch.preprocessing_text import constants as known_constants
 
-WIDTH = 120
 SHORT_LABELS = 20
 
 
@@ -29,7 +28,8 @@ class Module:
 def module_text(graph: Graph, plan: Plan, module: Module) -> str:
     """Return the whole module."""
     weights = f'WEIGHTS = Path(__file__).with_suffix("{module.weights}")'
-    constants = "\n".join([weights, *known_constants(graph.preprocessing)])
+    dtype = [] if module.dtype == "float32" else [f"DTYPE = torch.{module.dtype}  # of the weights and of every input"]
+    constants = "\n".join([weights, *dtype, *known_constants(graph.preprocessing)])
     labels = _labels(graph.labels)
     code = [_network(graph, plan, module), _load(plan, module), *preprocess(graph, module.dtype)]
     if len(graph.labels) > SHORT_LABELS:
@@ -46,14 +46,14 @@ def module_text(graph: Graph, plan: Plan, module: Module) -> str:
 def _docstring(graph: Graph, plan: Plan, module: Module) -> str:
     lines = [f'"""{plain(graph.name) or module.class_name}, {_origin(graph)} by {module.producer}.', ""]
     for name, digest in graph.source.files.items():
-        lines.append(f"    {plain(name)}{f'  sha256 {digest}' if digest else ''}")
+        lines.append(f"    {plain(name)}{f'  sha256 {plain(digest)}' if digest else ''}")
     lines += [""] if graph.source.files else []
     if graph.source.licence:
         lines += [f"Licence: {plain(graph.source.licence)}", ""]
     lines += [f"Input {plain(name)}: {plan.shapes[name]}{meaning(graph, name)}" for name in graph.inputs]
     lines += [f"Output {plain(name)}: {plan.shapes[value]}" for name, value in graph.outputs.items()]
     if module.dtype == "float16":
-        lines += ["", "The weights are float16, and the network computes in float16: give it such inputs."]
+        lines += ["", "Weights and computation are float16: so must be the inputs."]
     lines += [f"\nNote: {plain(warning)}" for warning in graph.warnings]
     return "\n".join([*lines, "", *_usage(graph, plan, module), '"""'])
 
@@ -141,33 +141,6 @@ def _line(before: str, expression: str, comment: str) -> list[str]:
     """Return a statement in the body of a method, folded if it is too long; the comment stands behind its end."""
     lines = folded(before, expression, "", indent=8)
     return [*lines[:-1], f"{lines[-1]}  # {comment}" if comment else lines[-1]]
-
-
-def folded(before: str, expression: str, after: str, indent: int) -> list[str]:
-    """Return `before expression after` as lines; a call that is too long has its arguments on lines of their own."""
-    line = f"{' ' * indent}{before}{expression}{after}"
-    opening = expression.find("(")
-    if len(line) <= WIDTH or opening < 0 or not expression.endswith(")"):
-        return [line]
-    arguments = _split(expression[opening + 1 : -1])
-    lines = [f"{' ' * indent}{before}{expression[: opening + 1]}"]
-    for argument in arguments:
-        name = re.match(r"\w+=", argument)
-        start = name.group() if name else ""
-        lines += folded(start, argument[len(start) :], ",", indent + 4)
-    return [*lines, f"{' ' * indent}){after}"]
-
-
-def _split(arguments: str) -> list[str]:
-    """Split at the commas that stand in no bracket."""
-    parts, depth = [""], 0
-    for character in arguments:
-        depth += (character in "([{") - (character in ")]}")
-        if character == "," and depth == 0:
-            parts.append("")
-        else:
-            parts[-1] += character
-    return [part.strip() for part in parts if part.strip()]
 
 
 def _load(plan: Plan, module: Module) -> str:

@@ -24,8 +24,8 @@ MODULE_ATTRIBUTES = frozenset({
 })  # fmt: skip
 # What the text of a module uses besides attributes of its layers.
 MODULE_NAMES = frozenset({
-    "ArrayLike", "CHANNEL_ORDER", "F", "INPUT_SIZE", "LABELS", "MEAN", "Path", "SCALE", "Tensor", "WEIGHTS",
-    "load", "load_file", "math", "nn", "preprocess", "prod", "self", "sqrt", "tie_weights", "torch", "x",
+    "ArrayLike", "CHANNEL_ORDER", "DTYPE", "F", "INPUT_SIZE", "LABELS", "MEAN", "Path", "SCALE", "Tensor",
+    "WEIGHTS", "load", "load_file", "math", "nn", "preprocess", "prod", "self", "sqrt", "tie_weights", "torch", "x",
 })  # fmt: skip
 _FILES = frozenset({"torch", "numpy", "safetensors", *sys.stdlib_module_names})
 

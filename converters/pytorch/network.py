@@ -46,8 +46,10 @@ class Network:
         return {name: array.astype(stored_dtype(array, self.dtype), copy=False) for name, array in self.state.items()}
 
     def _check_range(self) -> None:
-        limit = float(np.finfo(self.dtype).max)
-        large = [name for name, array in self.state.items() if array.dtype.kind == "f" and _largest(array) > limit]
+        kind = np.finfo(self.dtype)
+        wider = {name: a for name, a in self.state.items() if a.dtype.kind == "f" and a.itemsize > kind.dtype.itemsize}
+        limit = float(kind.max)
+        large = [name for name, array in wider.items() if _largest(array) > limit]
         if large:
             raise UnsupportedError([f"'{name}' holds values beyond {limit:g}, {self.dtype}'s limit" for name in large])
 

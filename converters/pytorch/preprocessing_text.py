@@ -3,7 +3,7 @@
 from converters.ir import Graph, Preprocessing
 from converters.ops import Array
 from converters.pytorch.layer import code
-from converters.pytorch.names import literal
+from converters.pytorch.names import literal, plain
 
 MEAN_IMAGE = "mean_image"
 
@@ -30,12 +30,13 @@ def constants(known: Preprocessing) -> list[str]:
 def meaning(graph: Graph, name: str) -> str:
     """Return what the values of an input are, as far as the source says it: ", BGR, values 0..255, minus MEAN"."""
     known = graph.preprocessing
+    order = f", {plain(known.channel_order)}" if known.channel_order else ""
     if name in graph.input_dtypes:
-        return f", {graph.input_dtypes[name]}{f', {known.channel_order}' if known.channel_order else ''}, values 0..255"
-    if name != next(iter(graph.inputs)) or not known.channel_order:
+        return f", {plain(graph.input_dtypes[name])}{order}, values 0..255"
+    if name != next(iter(graph.inputs)) or not order:
         return ""
     mean = {None: "", 1: ", minus MEAN"}.get(None if known.mean is None else known.mean.ndim, ", minus the mean image")
-    return f", {known.channel_order}, values 0..255{mean}{', times SCALE' if _scales(known) else ''}"
+    return f"{order}, values 0..255{mean}{', times SCALE' if _scales(known) else ''}"
 
 
 def can_preprocess(graph: Graph) -> bool:
@@ -63,7 +64,7 @@ def preprocess(graph: Graph, dtype: str) -> list[str]:
     if known.channel_order == "BGR":
         lines.append("    x = x.flip(1)  # RGB to BGR")
     y = _arithmetic(known)
-    lines.append(f"    return ({y}).half()" if dtype == "float16" else f"    return {y}")
+    lines.append(f"    return ({y}).to(DTYPE)" if dtype == "float16" else f"    return {y}")
     return ["\n".join(lines)]
 
 

@@ -89,6 +89,8 @@ class DetectionOutput(nn.Module):
         self.eta = eta
 
     def forward(self, locations: Tensor, confidences: Tensor, priors: Tensor) -> Tensor:
+        dtype, exact = locations.dtype, torch.promote_types(locations.dtype, torch.float32)  # 16 bits move boxes
+        locations, confidences, priors = locations.to(exact), confidences.to(exact), priors.to(exact)
         scores = confidences.reshape(locations.shape[0], -1, self.classes)
         boxes = self.decoded(locations, priors)
         found = [self.detections(image, boxes[image], scores[image]) for image in range(locations.shape[0])]
@@ -96,7 +98,7 @@ class DetectionOutput(nn.Module):
         if not len(rows):
             images = torch.arange(locations.shape[0]).to(locations)[:, None]
             rows = torch.cat([images, images.new_full((len(images), 6), -1)], 1)
-        return rows[None, None]
+        return rows[None, None].to(dtype)
 
     def decoded(self, locations: Tensor, priors: Tensor) -> Tensor:
         """Return the boxes (N, priors, 1 or classes, 4), corners in fractions of the image."""
