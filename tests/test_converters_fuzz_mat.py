@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.io
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cases import matconvnet_case
@@ -220,6 +220,7 @@ META = st.fixed_dictionaries(
 
 
 @given(st.lists(SIMPLE_LAYERS, min_size=1, max_size=3), META)
+@example([{"type": "relu"}], {"inputSize": np.full((1, 3), np.inf)})
 def test_simplenns_with_any_settings(path: Path, layers: list[dict[str, Any]], meta: dict[str, Any]) -> None:
     simplenn(path, layers, meta=meta)
     check(path, {} if meta else {"data": (1, 2, 7, 6)})
@@ -233,6 +234,7 @@ def test_simplenns_with_any_settings(path: Path, layers: list[dict[str, Any]], m
     ARRAYS,
     st.sampled_from([(1, 2, 7, 6), (2, 6, 1, 1), (3, 5, 1, 1), (1, 3, 1, 1)]),
 )
+@example(("Reshape", {"shape": cell([np.inf, 1.0, 1.0])}), 1, 1, [], np.zeros((1, 0)), (1, 2, 7, 6))
 def test_blocks_with_any_settings(
     path: Path, chosen: Any, inputs: int, outputs: int, params: list[str], values: Any, shape: tuple[int, ...]
 ) -> None:

@@ -65,7 +65,7 @@ class Fields:
         """Return a field of so many finite numbers (any count for none given), in column-major order."""
         array = self._array(name)
         if array is None:
-            return tuple(default)
+            return tuple(map(float, default))
         if counts and array.size not in counts:
             expected = " or ".join(map(str, counts)) + (f": {meaning}" if meaning else "")
             self.refuse(f"{name} has {array.size} elements, expected {expected}")
@@ -73,7 +73,7 @@ class Fields:
             self.refuse(f"{name} is {shown(array)}, which is not finite")
         else:
             return tuple(float(n) for n in array.ravel(order="F"))
-        return tuple(default)
+        return tuple(map(float, default))
 
     def _array(self, name: str) -> Array | None:
         value = self._values.get(name)
@@ -92,7 +92,7 @@ class Fields:
             self.refuse(f"{name} is of class single, expected double")
             return tuple(default)
         numbers = self.numbers(name, default, counts, meaning)
-        if any(n != int(n) for n in numbers):
+        if not all(n.is_integer() for n in numbers):
             self.refuse(f"{name} is {shown(numbers)}, expected whole numbers")
         elif min(numbers, default=least) < least:
             self.refuse(f"{name} is {shown(numbers)}, but no element may be below {least}")

@@ -92,7 +92,7 @@ def _size(value: Value | None) -> Shape | None:
     if not isinstance(value, np.ndarray) or value.size not in (3, 4) or value.dtype.kind not in "fiu":
         return None
     numbers = [float(n) for n in value.ravel(order="F")[:3]]
-    if any(not n >= 1 or n != int(n) for n in numbers) or prod(numbers) > 2**31:
+    if not all(n >= 1 and n.is_integer() for n in numbers) or prod(numbers) > 2**31:
         return None
     height, width, channels = (int(n) for n in numbers)
     return (1, channels, height, width)

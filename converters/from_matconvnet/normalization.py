@@ -22,7 +22,7 @@ LRN_DEFAULT = (5, 1, 0.0001 / 5, 0.75)
 def local_response(layer: LayerReading) -> list[Made]:
     """param [N kappa alpha beta]; alpha multiplies the plain sum of squares. Source: vl_nnnormalize."""
     size, kappa, alpha, beta = layer.fields.numbers("param", LRN_DEFAULT, (4,), "[N kappa alpha beta]")
-    if size < 1 or size != int(size):
+    if size < 1 or not size.is_integer():
         layer.fields.refuse(
             f"param is {shown((size, kappa, alpha, beta))}, but its first number must be a count of channels"
         )
@@ -85,7 +85,7 @@ def spatial(layer: LayerReading) -> list[Made]:
     """x * (1 + alpha * mean of squares)^-beta, param [rows columns alpha beta]. Source: vl_nnspnorm."""
     default = (2.0, 2.0, 10.0, 2.0) if layer.fields.dagnn else None
     *window, alpha, beta = _required(layer, default, "[rows columns alpha beta]")
-    if any(n < 1 or n != int(n) for n in window):
+    if not all(n >= 1 and n.is_integer() for n in window):
         raise ShapeError(f"param begins with {shown(window)}, expected the rows and columns of a window")
     kernel = tuple(int(n) for n in window)
     pads = tuple(((n - 1) // 2, n - 1 - (n - 1) // 2) for n in kernel)

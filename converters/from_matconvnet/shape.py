@@ -107,7 +107,7 @@ def _cell_size(item: object) -> int | None:
 
 def _positive(item: Array) -> int | None:
     number = float(item.ravel()[0])
-    return int(number) if number >= 1 and number == int(number) else None
+    return int(number) if number >= 1 and number.is_integer() else None
 
 
 def slices(layer: LayerReading) -> list[Made]:
