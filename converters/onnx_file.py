@@ -22,7 +22,7 @@ from converters.ops.base import size_of
 # Numbers of the fields ModelProto.graph, GraphProto.initializer, GraphProto.output and TensorProto.raw_data.
 MODEL_GRAPH, GRAPH_INITIALIZER, GRAPH_OUTPUT, TENSOR_RAW_DATA = 7, 5, 12, 9
 LARGEST_MESSAGE = 2**31 - 1
-BLOCK_BYTES = 8 * 2**20
+BLOCK_BYTES = 2**21
 # Where external data starts is rounded up to this, so that a runtime can map it.
 ALIGNMENT = 4096
 # What is smaller stays in the model file: shapes and constants that a reader of the graph wants to know.
@@ -102,7 +102,7 @@ def blocks(initializer: Initializer) -> Iterator[memoryview]:
         return
     step = BLOCK_BYTES // wanted.itemsize
     for start in range(0, array.size, step):
-        yield array.flat[start : start + step].astype(wanted).view(np.uint8).data
+        yield array.flat[start : start + step].astype(wanted, copy=False).view(np.uint8).data
 
 
 def _embedded(initializer: Initializer) -> _Field:

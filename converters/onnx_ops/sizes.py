@@ -91,7 +91,7 @@ def _probes(graph: Graph, axes: Sequence[_Axis], strict: bool = True) -> list[Gr
     batch = axes[0][1] == 0
     found: list[Graph] = []
     first: ShapeError | None = None
-    for factor, more in ((1, 1), (2, 0)) if batch else ((2, 0), (3, 0), (1, 32), (1, 64), (1, 1), (2, 1)):
+    for factor, more in ((1, 1), (2, 0), (3, 4)) if batch else ((2, 0), (3, 0), (1, 32), (1, 64), (1, 1), (2, 1)):
         try:
             found.append(graph.with_inputs(_moved(graph, axes, factor, more)))
         except ShapeError as error:

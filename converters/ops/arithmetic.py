@@ -194,7 +194,7 @@ class ArgMax(Op):
         return (*x[:axis], self.top_k, *x[axis + 1 :])
 
     def compute(self, x: Array) -> Array:
-        rows = x.reshape(x.shape[0], -1) if self.axis is None else np.moveaxis(x, self.axis, -1)
+        rows = x.reshape(x.shape[0], size_of(x.shape[1:])) if self.axis is None else np.moveaxis(x, self.axis, -1)
         # Backwards, a stable ascending sort puts the highest index first among equals.
         order = rows.shape[-1] - 1 - np.argsort(-rows[..., ::-1], axis=-1, kind="stable")[..., : self.top_k]
         values = np.take_along_axis(rows, order, -1)

@@ -1,4 +1,7 @@
-"""Ops that multiply by a learned matrix: convolutions, dense layers, embeddings, and Im2col."""
+"""Ops that multiply by a learned matrix: convolutions, dense layers, embeddings, and Im2col.
+
+They reshape to sizes, not to -1: behind Filter there may be no items at all, and nothing divides by 0.
+"""
 
 from dataclasses import dataclass
 
@@ -44,12 +47,13 @@ class Convolution(Op):
     def compute(self, x: Array, *, weight: Array, bias: Array | None = None) -> Array:
         out_shape = self.output_shape(x.shape)
         spatial, channels = out_shape[self.axis + 1 :], x.shape[self.axis]
-        grouped = x.reshape(-1, self.groups, channels // self.groups, *x.shape[self.axis + 1 :])
+        images, tail = size_of(x.shape[: self.axis]), x.shape[self.axis + 1 :]
+        grouped = x.reshape(images, self.groups, channels // self.groups, *tail)
         kernels = weight.reshape(self.groups, self.out_channels // self.groups, channels // self.groups, *self.kernel)
         y = np.zeros((grouped.shape[0], self.groups, kernels.shape[1], size_of(spatial)), x.dtype)
         for offset, view in taps(padded(grouped, self.pads), self.kernel, self.stride, self.dilation, spatial):
-            y += last_axes(kernels, offset) @ view.reshape(*view.shape[:3], -1)
-        rows = y.reshape(-1, self.out_channels, size_of(spatial))
+            y += last_axes(kernels, offset) @ view.reshape(*view.shape[:3], size_of(spatial))
+        rows = y.reshape(y.shape[0], self.out_channels, size_of(spatial))
         if bias is not None:
             rows += bias[:, None]
         return rows.reshape(out_shape)
@@ -100,7 +104,7 @@ class ConvolutionTranspose(Op):
     def compute(self, x: Array, *, weight: Array, bias: Array | None = None) -> Array:
         batch, channels, *spatial = x.shape
         per_group = self.out_channels // self.groups
-        columns = x.reshape(batch, self.groups, channels // self.groups, -1)
+        columns = x.reshape(batch, self.groups, channels // self.groups, size_of(tuple(spatial)))
         kernels = weight.reshape(self.groups, channels // self.groups, per_group, *self.kernel)
         full = np.zeros((batch, self.groups, per_group, *self._full(tuple(spatial))), x.dtype)
         for offset, view in taps(full, self.kernel, self.stride, self.dilation, tuple(spatial)):
@@ -132,7 +136,7 @@ class Dense(Op):
         return {"weight": weight, "bias": (self.out_features,)} if self.bias else {"weight": weight}
 
     def compute(self, x: Array, *, weight: Array, bias: Array | None = None) -> Array:
-        rows = x.reshape(*x.shape[: positive_axis(self.axis, x.ndim)], -1)
+        rows = x.reshape(*x.shape[: positive_axis(self.axis, x.ndim)], weight.shape[1])
         y: Array = rows @ weight.T
         return y if bias is None else y + bias
 
