@@ -32,8 +32,8 @@ def run_module(
     model = module.load()
     values: dict[str, Array] = {}
 
-    def note(name: str, value: Any) -> Any:
-        if name in graph.shapes and (wanted is None or name in wanted):
+    def note(name: str | None, value: Any) -> Any:
+        if name is not None and name in graph.shapes and (wanted is None or name in wanted):
             values[name] = _array(value)
         return value
 

@@ -13,6 +13,7 @@ from converters.pytorch.preprocessing_text import MEAN_IMAGE, can_preprocess, me
 from converters.pytorch.preprocessing_text import constants as known_constants
 
 SHORT_LABELS = 20
+LONGEST_COMMENT = 60  # a longer one may stand out
 
 
 @dataclass(frozen=True)
@@ -139,8 +140,9 @@ def _return(plan: Plan) -> list[str]:
 
 def _line(before: str, expression: str, comment: str) -> list[str]:
     """Return a statement in the body of a method, folded if it is too long; the comment stands behind its end."""
-    lines = folded(before, expression, "", indent=8)
-    return [*lines[:-1], f"{lines[-1]}  # {comment}" if comment else lines[-1]]
+    end = f"  # {comment}" if comment else ""
+    lines = folded(before, expression, "", indent=8, width=WIDTH - min(len(end), LONGEST_COMMENT))
+    return [*lines[:-1], lines[-1] + end]
 
 
 def _load(plan: Plan, module: Module) -> str:
@@ -148,8 +150,10 @@ def _load(plan: Plan, module: Module) -> str:
         ".safetensors": "load_file(weights, device=str(device))",
         ".pt": "torch.load(weights, map_location=device, mmap=True, weights_only=True)",
     }[module.weights]
+    parameters = 'weights: str | Path = WEIGHTS, device: str | torch.device = "cpu"'
+    head = f"def load({parameters}) -> {module.class_name}:"
     lines = [
-        'def load(weights: str | Path = WEIGHTS, device: str | torch.device = "cpu") -> ' + f"{module.class_name}:",
+        *([head] if len(head) <= WIDTH else ["def load(", f"    {parameters}", f") -> {module.class_name}:"]),
         '    """Return the network with its weights, ready for inference; call `.train()` to fine-tune it."""',
         '    with torch.device("meta"):  # without memory: the weights come from the file',
         f"        model = {module.class_name}()",

@@ -42,7 +42,7 @@ class Probe:
         names = {}
         for statement in self._methods["__init__"].body:
             attribute = _self_attribute(statement.targets[0]) if isinstance(statement, ast.Assign) else None
-            if attribute:
+            if attribute is not None:
                 names[attribute] = _unquoted(self._comment(statement) or attribute)
         return names
 
@@ -61,26 +61,28 @@ class Probe:
         target = statement.targets[0] if isinstance(statement, ast.Assign) else None
         if isinstance(target, ast.Tuple):
             kept = iter(names)
-            named = [ast.Constant("" if _is_unused(item) else next(kept, "")) for item in target.elts]
+            named = [ast.Constant(None if _is_unused(item) else next(kept, None)) for item in target.elts]
             return _call(NOTE_PARTS, ast.Tuple(list(named), ast.Load()), value)
-        outer = self._called(value)
-        name = names[0] if names else outer or (target.id if isinstance(target, ast.Name) else "")
+        name = names[0] if names else self._called(value)
+        if name is None and isinstance(target, ast.Name):
+            name = target.id
         self._note_inner(value)
-        return _call(NOTE, ast.Constant(name), value) if name else value
+        return value if name is None else _call(NOTE, ast.Constant(name), value)
 
     def _note_inner(self, value: ast.expr) -> None:
         """Note the calls of layers inside a call of a layer."""
-        if not self._called(value) or not isinstance(value, ast.Call) or len(value.args) != 1:
+        if self._called(value) is None or not isinstance(value, ast.Call) or len(value.args) != 1:
             return
-        name = self._called(value.args[0])
-        if name:
-            inner = value.args[0]
+        inner = value.args[0]
+        name = self._called(inner)
+        if name is not None:
             self._note_inner(inner)
             value.args[0] = _call(NOTE, ast.Constant(name), inner)
 
-    def _called(self, value: ast.expr) -> str:
+    def _called(self, value: ast.expr) -> str | None:
+        """Return the name of the layer whose call an expression is."""
         attribute = _self_attribute(value.func) if isinstance(value, ast.Call) else None
-        return self._layers.get(attribute, "") if attribute else ""
+        return None if attribute is None else self._layers.get(attribute)
 
 
 def _comments(source: str) -> dict[int, str]:
