@@ -353,6 +353,20 @@ def test_leak_below_zero_counts_in_a_dagnn_only(tmp_path: Path) -> None:
     assert np.allclose(got[1], np.where(x > 0, x, -0.5 * x))
 
 
+def test_options_of_the_first_dagnns(tmp_path: Path) -> None:
+    x = maps(3, 4, 2, 1)
+    harmless = cell(["cuDNN", "CudnnWorkspaceLimit", 2.0**31, "NoDerData"])
+    layers = [
+        block("a", "ReLU", ["x"], ["y"], opts=cell(["Leak", 0.25]), leak=0.5),
+        block("b", "Conv", ["x"], ["z"], ["f"], hasBias=False, opts=harmless),
+    ]
+    got = run_blocks(tmp_path, layers, {"x": x}, {"f": maps(1, 1, 2, 2)})
+    assert np.array_equal(got["y"], np.where(x > 0, x, 0.25 * x))
+    layers[1]["block"]["opts"] = cell(["cuDNN", "Dilate", 2.0])
+    with pytest.raises(ConversionError, match="opts holds the option 'dilate', which is not read from there"):
+        run_blocks(tmp_path, layers, {"x": x}, {"f": maps(1, 1, 2, 2)})
+
+
 def test_reads_a_network_under_another_name(tmp_path: Path) -> None:
     scipy.io.savemat(tmp_path / "m.mat", {"model": {"layers": cell([{"name": "r", "type": "relu"}])}, "info": 3.0})
     assert read_matconvnet(tmp_path / "m.mat", input_shapes={"data": (1, 1, 1, 1)}).outputs == {"r": "r"}

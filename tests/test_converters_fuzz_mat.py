@@ -163,7 +163,7 @@ def settings(*names: str) -> st.SearchStrategy[dict[str, Any]]:
 WEIGHTS = np.ones((3, 3, 2, 4), np.float32)
 MOMENTS = np.ones((2, 2), np.float32)
 SIMPLE: dict[str, tuple[str, ...]] = {
-    "conv": ("stride", "pad", "dilate", "weights", "filters", "name"),
+    "conv": ("stride", "pad", "dilate", "weights", "filters", "name", "opts"),
     "convt": ("upsample", "crop", "numGroups", "weights", "filters", "biases"),
     "pool": ("method", "pool", "stride", "pad"),
     "relu": ("leak", "name"),
@@ -176,6 +176,7 @@ SIMPLE: dict[str, tuple[str, ...]] = {
 }
 BLOCKS: dict[str, tuple[str, ...]] = {
     "Conv": ("stride", "pad", "dilate", "hasBias"),
+    "ReLU": ("leak", "opts"),
     "ConvTranspose": ("upsample", "crop", "numGroups", "hasBias", "dilate"),
     "Pooling": ("method", "poolSize", "stride", "pad"),
     "CaffePooling": ("method", "poolSize", "stride", "pad"),

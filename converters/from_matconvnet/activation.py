@@ -1,14 +1,25 @@
 """Layers that act on each value alone, and Softmax."""
 
+from converters.from_matconvnet.fields import Fields
 from converters.from_matconvnet.layer import LayerFunction, LayerReading, Made
 from converters.ops import Dropout, ReLU, Sigmoid, Softmax
 
 
 def relu(layer: LayerReading) -> list[Made]:
     """x where x > 0, leak * x elsewhere; a SimpleNN has no leak below 0. Source: vl_simplenn, vl_nnrelu."""
-    leak = layer.fields.number("leak", 0.0)
+    leak = max(layer.fields.number("leak", 0.0), 0.0)
     layer.fields.finish()
-    return [Made(ReLU(leak if layer.fields.dagnn else max(leak, 0.0)), layer.inputs)]
+    return [Made(ReLU(leak), layer.inputs)]
+
+
+def relu_block(layer: LayerReading) -> list[Made]:
+    """The same with any leak, which the first DagNNs keep in `opts`; there it wins. Source: dagnn.ReLU."""
+    layer.fields.refuse_options("leak")
+    options = Fields(layer.fields.options(), dagnn=True)
+    leak = options.number("leak", layer.fields.number("leak", 0.0))
+    layer.fields.finish()
+    options.finish()
+    return [Made(ReLU(leak), layer.inputs)]
 
 
 def sigmoid(layer: LayerReading) -> list[Made]:
@@ -40,7 +51,7 @@ LAYERS: dict[str, LayerFunction] = {
     "sigmoid": sigmoid,
     "softmax": softmax,
     "dropout": dropout,
-    "dagnn.ReLU": relu,
+    "dagnn.ReLU": relu_block,
     "dagnn.Sigmoid": sigmoid,
     "dagnn.SoftMax": softmax,
     "dagnn.SoftMaxTranspose": softmax_along,

@@ -11,6 +11,7 @@ def convolution(layer: LayerReading) -> list[Made]:
     """Cross-correlation; the groups show only in the depth of the filters. Source: vl_nnconv."""
     fields = layer.fields
     stride, pads, dilation = fields.pair("stride"), fields.pads("pad"), _dilation(layer)
+    fields.refuse_options()
     bank, bias = _learned(layer)
     if bank is not None:
         _check_bias(layer, bias, bank.shape[0])
@@ -39,6 +40,7 @@ def transposed(layer: LayerReading) -> list[Made]:
     if fields.dagnn and _dilation(layer) != (1, 1):
         fields.refuse("dilate is set, which dagnn.ConvTranspose does not have")
     groups = fields.whole("numGroups", (1,), (1,), 1)[0]
+    fields.refuse_options()
     bank, bias = _learned(layer)
     if bank is None:
         raise ShapeError([*fields.problems, "has no filters"])

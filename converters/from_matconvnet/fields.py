@@ -13,6 +13,12 @@ from converters.ops import Array, Pads, Shape
 
 Pair = tuple[int, int]
 
+# Options that say how to compute, not what; those with a value after them, and those without.
+IDLE_OPTIONS = {
+    "cudnn": 0, "nocudnn": 0, "cudnnworkspacelimit": 1, "verbose": 0,
+    "noderdata": 0, "noderfilters": 0, "noderbiases": 0,
+}  # fmt: skip
+
 
 class Fields:
     """The fields of a layer (SimpleNN) or of a block (DagNN).
@@ -74,6 +80,25 @@ class Fields:
         else:
             return tuple(float(n) for n in array.ravel(order="F"))
         return tuple(map(float, default))
+
+    def options(self) -> dict[str, Value]:
+        """Return from `opts`, which is passed on to the layer's function, what bears on the result, by name."""
+        value = self._values.get("opts")
+        items = list(value) if isinstance(value, list) else []
+        found: dict[str, Value] = {}
+        while items:
+            name = items.pop(0)
+            key = name.lower() if isinstance(name, str) else described(name)
+            if IDLE_OPTIONS.get(key, 1):
+                taken = items.pop(0) if items else ""
+                found |= {} if key in IDLE_OPTIONS else {key: taken}
+        return found
+
+    def refuse_options(self, *read: str) -> None:
+        """Note each option in `opts` that bears on the result, but for those that are `read`."""
+        for name in self.options():
+            if name not in read:
+                self.refuse(f"opts holds the option '{name}', which is not read from there")
 
     def _array(self, name: str) -> Array | None:
         value = self._values.get(name)

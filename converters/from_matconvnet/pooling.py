@@ -26,6 +26,7 @@ def _pool(layer: LayerReading, window: Pair) -> list[Made]:
     # An average divides by the pixels of the window that lie inside the image.
     fields = layer.fields
     method, stride, pads = _method(layer), fields.pair("stride"), fields.pads("pad")
+    fields.refuse_options()
     if any(max(pair) >= size for pair, size in zip(pads, window, strict=True)):
         fields.refuse(f"pad {[*pads[0], *pads[1]]} must be smaller than the pooling window {list(window)}")
     fields.finish()
@@ -36,6 +37,7 @@ def caffe_pooling(layer: LayerReading) -> list[Made]:
     """Pooling over an image padded with zeros, which count. Source: mcnExtraLayers, vl_nncaffepool."""
     fields = layer.fields
     method, window, stride, pads = _method(layer), fields.pair("poolSize"), fields.pair("stride"), fields.pads("pad")
+    fields.refuse_options()
     fields.finish()
     inputs = layer.inputs
     if any(amount for pair in pads for amount in pair):
