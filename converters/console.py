@@ -150,7 +150,9 @@ def show_verdict(trial: Trial, title: str) -> None:
     if report.ok:
         worst = max(report.nodes, key=lambda node: node.difference, default=None)
         where = f", largest difference {worst.difference:.1e} at {worst.node}" if worst else ""
-        say(f"{trial.title}: all {len(report.nodes)} values agree{where} (tolerance {report.tolerance:g})", "green")
+        count = len(report.nodes)
+        agree = f"all {count} values agree" if count > 1 else "the one value compared agrees"
+        say(f"{trial.title}: {agree}{where} (tolerance {report.tolerance:g})", "green")
     else:
         say(f"{trial.title}: differs (tolerance {report.tolerance:g})", "bold red")
     say(f"  fed: {fed}{seed}; {took}")
@@ -219,6 +221,11 @@ def show_verification(found: Verification) -> None:
     if found.agreement:
         for line in found.agreement.lines:
             say(line)
+        if found.agreement.same:
+            apart = (
+                ", but for the flipped channels of the first convolution" if found.agreement.channels_swapped else ""
+            )
+            say(f"they are the same network{apart}", "green")
 
 
 def verification_json(found: Verification) -> dict[str, Any]:

@@ -4,42 +4,34 @@ from dataclasses import replace
 
 from converters import passes
 from converters.ir import Graph
-from converters.options import Options, UsageError
+from converters.options import Options
 from converters.side_files import read_labels, read_mean
 
-STATED = ("channel_order", "mean", "mean_file", "scale", "labels")
+STATED = ("channel_order", "mean", "mean_file", "scale")
 
 
 def prepared(graph: Graph, options: Options) -> Graph:
     """Return the graph with everything done to it that `options` ask for; ConversionError where that cannot be."""
+    if options.labels:
+        graph = passes.override_preprocessing(graph, labels=read_labels(options.labels))
+    if options.cut:
+        graph = passes.cut(graph, options.cut)
     if options.dense_to_conv:
         graph = passes.dense_to_conv(graph)
-    shapes = shapes_of(graph, options)
+    # What pins the size of an input may be gone by now.
+    shapes = {name or next(iter(graph.inputs)): shape for name, shape in options.input_shapes}
     if any(graph.inputs.get(name) != shape for name, shape in shapes.items()):
         graph = passes.resize(graph, shapes)
     if options.given().keys() & set(STATED):
         graph = _stated(graph, options)
-    if options.cut:
-        graph = passes.cut(graph, options.cut)
     if options.fold_batch_norm:
         graph = passes.fold_batch_norm(graph)
     if options.l2_normalize:
         graph = passes.l2_normalize(graph)
     if options.bake_preprocessing:
         graph = passes.bake_preprocessing(graph)
-    strange = tuple(
-        f"{line}: whatever is computed from them is meaningless" for line in passes.non_finite_weights(graph)
-    )
+    strange = tuple(f"{line}: what they lead to is meaningless" for line in passes.non_finite_weights(graph))
     return replace(graph, warnings=(*graph.warnings, *strange))
-
-
-def shapes_of(graph: Graph, options: Options) -> dict[str, tuple[int, ...]]:
-    """Return the input shapes that were asked for, by input name."""
-    if len(graph.inputs) != 1 and any(not name for name, _ in options.input_shapes):
-        known = ", ".join(graph.inputs)
-        raise UsageError(f"the network has {len(graph.inputs)} inputs ({known}); write --input-shape NAME=1x3x224x224")
-    only = next(iter(graph.inputs))
-    return {name or only: shape for name, shape in options.input_shapes}
 
 
 def _stated(graph: Graph, options: Options) -> Graph:
@@ -49,5 +41,4 @@ def _stated(graph: Graph, options: Options) -> Graph:
         mean=options.mean,
         mean_array=read_mean(options.mean_file) if options.mean_file else None,
         scale=options.scale,
-        labels=read_labels(options.labels) if options.labels else None,
     )

@@ -8,7 +8,7 @@ from typing import cast
 import numpy as np
 
 import prototxt
-from converters import formats
+from converters import formats, passes
 from converters.caffe_net import NetState
 from converters.errors import ConversionError, did_you_mean
 from converters.hashing import FileHashes, short_names
@@ -33,6 +33,7 @@ class Model:
 
 def find_model(words: Sequence[str], source: str | None = None) -> Model:
     """Return the model that the words of a command name; `source` restricts the format."""
+    _check_no_artefact(words)
     kind = source or ("matconvnet" if Path(words[0]).suffix.lower() == ".mat" else "caffe")
     if kind == "matconvnet":
         return _matconvnet(words)
@@ -47,6 +48,15 @@ def find_model(words: Sequence[str], source: str | None = None) -> Model:
     deploy = _deploy(words[0])
     weights = Path(words[1]) if len(words) == 2 else deploy.weights
     return Model("caffe", (deploy.prototxt, weights) if weights else (deploy.prototxt,), deploy)
+
+
+def _check_no_artefact(words: Sequence[str]) -> None:
+    written = [word for word in words if word.lower().endswith(formats.OUTPUT_SUFFIXES)]
+    if written:
+        raise ConversionError(
+            f"{written[0]}: is a converted model; what is read here are Caffe and MatConvNet networks. "
+            f"To prove it, use: convert verify MODEL... --against {written[0]}"
+        )
 
 
 def _matconvnet(words: Sequence[str]) -> Model:
@@ -89,15 +99,30 @@ def read(model: Model, options: Options, *, shapes_only: bool = False) -> Graph:
 
 
 def _read(model: Model, options: Options, shapes_only: bool) -> Graph:
-    """Read a model at the sizes asked for by name; those for "the only input" come later, once its name is known."""
-    named = {name: shape for name, shape in options.input_shapes if name}
-    if options.dense_to_conv and named:
-        # Its dense layers fit the stated size alone; the size asked for follows when they are convolutions.
-        try:
-            return _read_at({}, model, options, shapes_only)
-        except ConversionError:
-            return _read_at(named, model, options, shapes_only)
-    return _read_at(named, model, options, shapes_only)
+    """Read a model at the sizes asked for; at its own where those fit only once it is cut or convolutional."""
+    shapes = dict(options.input_shapes)
+    if "" in shapes:
+        stated = _read_at({}, model, options, shapes_only)
+        if len(stated.inputs) != 1:
+            known = ", ".join(stated.inputs)
+            raise UsageError(f"the network has {len(stated.inputs)} inputs ({known}); write --input-shape NAME=1x3x8x8")
+        shapes[next(iter(stated.inputs))] = shapes.pop("")
+    try:
+        return _read_at(shapes, model, options, shapes_only)
+    except ConversionError:
+        own = _at_stated_size(model, options, shapes_only) if shapes else None
+        if own is None:
+            raise
+        # What pins the size may be cut off later; if not, this says best what does.
+        return own if options.cut or options.dense_to_conv else passes.resize(own, shapes)
+
+
+def _at_stated_size(model: Model, options: Options, shapes_only: bool) -> Graph | None:
+    """Return the model at its own size; None if it cannot be read there either."""
+    try:
+        return _read_at({}, model, options, shapes_only)
+    except ConversionError:
+        return None
 
 
 def _read_at(shapes: Mapping[str, Shape], model: Model, options: Options, shapes_only: bool) -> Graph:
