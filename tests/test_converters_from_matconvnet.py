@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 import scipy.io
@@ -342,6 +343,30 @@ def test_a_negative_or_missing_sigma(tmp_path: Path) -> None:
     assert np.array_equal(flat.run({"data": x})["b"], got)
     with pytest.raises(ConversionError, match="sigma of channel 2 is -0, which leaves Inf, NaN or 0 in the output"):
         read_matconvnet(write(np.stack([mean, sigma * [1, 0, 1]], 1)), input_shapes={"data": x.shape})
+
+
+def test_a_weights_cell_of_one_array_has_no_bias(tmp_path: Path) -> None:
+    filters = maps(1, 1, 2, 3)
+    layers = [
+        {"name": "new", "type": "conv", "weights": cell([filters])},
+        {"name": "old", "type": "conv", "filters": maps(1, 1, 3, 2)},
+    ]
+    graph = read_matconvnet(simplenn(tmp_path / "m.mat", layers), input_shapes={"data": (1, 2, 4, 4)})
+    assert [list(node.params) for node in graph] == [["weight"], ["weight"]]
+    assert np.array_equal(graph.node("new").params["weight"], filters.transpose(3, 2, 0, 1))
+
+
+def test_weights_left_on_a_gpu(tmp_path: Path) -> None:
+    path = tmp_path / "m.mat"
+    path.write_bytes((matconvnet_case("conv_basic").path / "net_v73.mat").read_bytes())
+    with h5py.File(path, "r+") as file:
+        layer = file[file["layers"][0, 0]]
+        filters = file[layer["weights"][0, 0]]
+        filters.attrs["MATLAB_class"] = np.bytes_("gpuArray")
+    with pytest.raises(
+        ConversionError, match="the filters are an object of class gpuArray, expected an array; bring the"
+    ):
+        read_matconvnet(path)
 
 
 def test_leak_below_zero_counts_in_a_dagnn_only(tmp_path: Path) -> None:
