@@ -299,6 +299,20 @@ def test_float16_has_limits(tmp_path: Path) -> None:
         to_torch.save(graph, tmp_path / "net", dtype="int8")
 
 
+def test_float16_modules_say_so(tmp_path: Path) -> None:
+    graph, feeds = small_vgg()
+    module, _ = to_torch.save(graph, tmp_path / "net", dtype="float16")
+    scope: dict[str, object] = {"__file__": str(module), "__name__": "net"}
+    exec(module.read_text(), scope)  # noqa: S102 - what was just written
+    model, preprocess = scope["load"](), scope["preprocess"]  # type: ignore[operator]
+    assert scope["DTYPE"] == torch.float16
+    image = preprocess(np.zeros((80, 70, 3), np.uint8))  # type: ignore[operator]
+    assert (image.dtype, image.shape) == (torch.float16, (1, 3, 64, 64))
+    assert model(image).dtype == torch.float16
+    assert "Weights and computation are float16: so must be the inputs." in module.read_text()
+    assert_close(to_torch.run(graph, tmp_path / "net", feeds)["prob"], graph.run(feeds)["prob"], HALF_TOLERANCE)
+
+
 def test_weights_are_copied_in_pieces(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     np.save(tmp_path / "large.npy", rng.random((3, 4, 2**20), np.float32))

@@ -74,7 +74,7 @@ def power(op: ops.Power, _site: Site) -> Layer:
     base = linear(op.scale, op.shift)
     if op.power == 1:
         return Layer(base)
-    return Layer(f"{base if base == '{0}' else f'({base})'} ** {short(op.power)}")
+    return Layer(f"{{0}}**{short(op.power)}" if base == "{0}" else f"({base}) ** {short(op.power)}")
 
 
 def exponential(op: ops.Exponential, _site: Site) -> Layer:
