@@ -285,12 +285,16 @@ def show_diagnosis(found: doctor.Diagnosis) -> None:
     """Print what `doctor` found."""
     for name, value in found.system.items():
         say(f"{name:<12}{value}")
+    out.print()
     installed = table("extra", "library", "version")
     for extra in found.extras:
-        for library in extra.libraries:
+        for index, library in enumerate(extra.libraries):
             version = library.version or f"missing: pip install '{formats.DISTRIBUTION}[{extra.name}]'"
-            installed.add_row(extra.name, library.name, Text(version, "" if library.version else "yellow"))
+            installed.add_row(
+                "" if index else extra.name, library.name, Text(version, "" if library.version else "yellow")
+            )
     out.print(installed)
+    out.print()
     devices = table("runtime", "device", "runs")
     for device in found.devices:
         devices.add_row(

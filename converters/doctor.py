@@ -5,7 +5,7 @@ import platform
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from importlib import metadata
 from typing import Any
@@ -108,33 +108,44 @@ def _clashes() -> list[str]:
 
 def _devices(runtime: str, module: str) -> tuple[list[Device], str]:
     """Return the devices of one runtime, and what is wrong with it; both are empty when it is not installed."""
+    try:
+        with _native_messages():
+            check = load(module)
+            names: list[str] = check.devices()
+    except MissingLibraryError:
+        return [], ""
+    except Exception as error:  # noqa: BLE001 - a broken library may raise anything, and finding that out is the task
+        return [], f"{runtime} is installed but does not work: {type(error).__name__}: {error}"
+    return [Device(runtime, name, _problem(check.trial, name)) for name in names], ""
+
+
+def _problem(trial: Callable[[str], str], name: str) -> str:
     with _native_messages() as messages:
         try:
-            found: dict[str, str] = load(module).devices()
-        except MissingLibraryError:
-            return [], ""
-        except Exception as error:  # noqa: BLE001 - a broken library may raise anything, and finding that out is the task
-            return [], f"{runtime} is installed but does not work: {type(error).__name__}: {error}"
-    reason = _reason(messages)
-    return [Device(runtime, name, problem and problem + reason) for name, problem in found.items()], ""
+            problem = trial(name)
+        except Exception as error:  # noqa: BLE001 - as above
+            problem = f"{type(error).__name__}: {error}"
+    return problem and problem + _reason(messages)
 
 
 def _reason(messages: list[str]) -> str:
     """Return what native code said about a library it could not load, to stand behind a problem."""
     telling = [line for line in messages if ".so" in line or ".dll" in line or "driver" in line.lower()]
-    return f" ({telling[0].strip()[-160:]})" if telling else ""
+    # The path of the library that could not load another one says nothing.
+    return f" ({telling[0].strip().rpartition(' with error: ')[2][-160:]})" if telling else ""
 
 
 @contextmanager
 def _native_messages() -> Iterator[list[str]]:
-    """Catch what native code writes to the file of stderr itself, past Python; the lines are there after the block."""
+    """Catch what is written to stdout, and to the file of stderr past Python; the lines are there after the block."""
     lines: list[str] = []
     sys.stderr.flush()
     with tempfile.TemporaryFile("w+", errors="replace") as file:
         kept = os.dup(2)
         os.dup2(file.fileno(), 2)
         try:
-            yield lines
+            with redirect_stdout(file):
+                yield lines
         finally:
             sys.stderr.flush()
             os.dup2(kept, 2)

@@ -302,13 +302,17 @@ def test_a_broken_library_is_not_called_missing(tmp_path: Path, monkeypatch: pyt
 def test_doctor_says_what_is_there_and_what_runs(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     devices = {"cpu": "", "cuda:0": "fell back to cpu"}
     monkeypatch.setattr(doctor, "DEVICE_CHECKS", {"Stub": "stub_target"})
-    monkeypatch.setattr(stub_target, "devices", lambda: devices, raising=False)
+    monkeypatch.setattr(stub_target, "devices", lambda: list(devices), raising=False)
+    monkeypatch.setattr(stub_target, "trial", said_by_native_code(devices), raising=False)
     monkeypatch.setattr(doctor, "_version", versions_of("numpy", "onnx", "onnxruntime"))
     done = run("doctor")
     assert done.status == 0
-    assert "fell back to cpu" in done.out and "pip install 'faceport[torch]'" in done.out
+    assert done.err == ""
+    assert "fell back to cpu (libcublas.so.13: cannot open" in " ".join(done.out.split())
+    assert "Falling back" not in done.out and "pip install 'faceport[torch]'" in done.out
     told = json.loads(run("doctor", "--json").out)
-    assert told["devices"][1] == {"runtime": "Stub", "device": "cuda:0", "runs": False, "problem": "fell back to cpu"}
+    problem = "fell back to cpu (libcublas.so.13: cannot open shared object file)"
+    assert told["devices"][1] == {"runtime": "Stub", "device": "cuda:0", "runs": False, "problem": problem}
     assert told["extras"]["onnx"] == {"onnx": "1.0", "onnxruntime": "1.0"} and told["problems"] == []
 
 
@@ -334,6 +338,18 @@ def test_doctor_survives_a_broken_library(run: Run, tmp_path: Path, monkeypatch:
         done.err
         == "error: Broken is installed but does not work: OSError: libfoo.so.3: cannot open shared object file\n"
     )
+
+
+def said_by_native_code(problems: dict[str, str]) -> Callable[[str], str]:
+    def trial(name: str) -> str:
+        if problems[name]:
+            print("Falling back")
+            os.write(
+                2, b"E: failed to load /x/libcuda.so with error: libcublas.so.13: cannot open shared object file\n"
+            )
+        return problems[name]
+
+    return trial
 
 
 def versions_of(*installed: str) -> Callable[[str], str]:
