@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from caffe_files import floats, net, shape, v2_layer
 from converters.errors import ConversionError
 from converters.from_caffe import read_caffe
 from converters.ir import Graph
@@ -27,6 +28,11 @@ def layer(
 ) -> str:
     wires = " ".join([*(f'bottom: "{b}"' for b in bottoms), *(f'top: "{t}"' for t in tops)])
     return f'layer {{ name: "{name}" type: "{kind}" {wires} {settings} }}\n'
+
+
+def ones(*dims: int) -> bytes:
+    """A blob of ones."""
+    return shape(*dims) + floats([1.0] * int(np.prod(dims)))
 
 
 def computed(folder: Path, text: str, **feeds) -> np.ndarray:
@@ -307,3 +313,20 @@ def test_layers_that_always_train_are_refused(tmp_path: Path, kind: str) -> None
     with pytest.raises(ConversionError, match=f"layer 'x': says phase: TRAIN of itself.*this {kind} always trains"):
         read(tmp_path, INPUT + layer(kind, "phase: TRAIN"))
     assert read(tmp_path, INPUT + layer("Dropout", "phase: TEST")).warnings == ()
+
+
+def test_weights_of_another_network_are_shown_side_by_side(tmp_path: Path) -> None:
+    settings = "inner_product_param { num_output: 3 }"
+    text = INPUT + layer("InnerProduct", settings, name="a") + layer("InnerProduct", settings, ("out",), ("b",), "b")
+    weights = tmp_path / "w.caffemodel"
+    good = v2_layer("a", "InnerProduct", ones(3, 120), ones(3))
+    weights.write_bytes(net(good, v2_layer("b", "InnerProduct", ones(3, 4))))
+    with pytest.raises(ConversionError) as caught:
+        read(tmp_path, text, weights=weights)
+    shape, missing, table = caught.value.problems
+    assert "net.prototxt:3: layer 'b': array 0 has shape [3, 4] in the weights, the network wants [3, 3]" in shape
+    assert "layer 'b': array 1 is missing: the weights hold 1 for this layer" in missing
+    assert [line.split() for line in table.splitlines()[2:]] == [
+        ["a", "[3,", "120]", "[3]", "[3,", "120]", "[3]"],
+        ["b", "[3,", "3]", "[3]", "[3,", "4]", "<-", "differs"],
+    ]

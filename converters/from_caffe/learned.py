@@ -17,6 +17,7 @@ from converters.caffe_tree import Message
 from converters.ops import Array, Shape
 
 # What a filler that draws random numbers makes cannot be known.
+ROWS = 24  # of a table that shows what does not fit
 RANDOM_FILLERS = ("gaussian", "uniform", "xavier", "msra", "positive_unitball")
 
 
@@ -131,13 +132,26 @@ class Learned:
             )
 
     def _side_by_side(self) -> str:
-        rows = [("layer", "the network wants", "the weights hold")]
-        for index, shapes in self.wanted.items():
-            held = [blob.array.shape for blob in self.held(index)]
-            rows.append((self._layers[index].name, _shapes(shapes), _shapes(held) or "nothing"))
-        widths = [max(len(row[i]) for row in rows) for i in range(3)]
-        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-        return "\n".join(["all layers with weights, side by side:", *(f"  {line}" for line in lines)])
+        rows = [self._compared(index, shapes) for index, shapes in self.wanted.items()]
+        odd = [row for row in rows if row[3]]
+        shown = rows if len(rows) <= ROWS else odd[:ROWS]
+        table = [("layer", "the network wants", "the weights hold", ""), *shown]
+        widths = [max(len(row[i]) for row in table) for i in range(4)]
+        lines = [
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table
+        ]
+        rest = [
+            f"and {len(rows) - len(shown)} more, {len(odd) - sum(bool(row[3]) for row in shown)} of which do not fit"
+        ]
+        left = rest if len(shown) < len(rows) else []
+        return "\n".join(["layers with weights, side by side:", *(f"  {line}" for line in (*lines, *left))])
+
+    def _compared(self, index: int, shapes: list[Shape]) -> tuple[str, str, str, str]:
+        held = self.held(index)
+        fits = len(held) == len(shapes) and all(_fits(b, s) for b, s in zip(held, shapes, strict=True))
+        # Whoever shares another layer's arrays, or keeps its fillers, holds none.
+        held_text = _shapes(blob.shape for blob in held) or "nothing"
+        return self._layers[index].name, _shapes(shapes), held_text, "" if fits or not held else "<- differs"
 
 
 class LayerBlobs:
