@@ -102,9 +102,9 @@ def _write_saved_model(path: Path, assembly: Assembly, told: dict[str, Any]) -> 
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         whole = Path(folder) / "model.keras"
         files.write_keras(whole, assembly, told)
-        formats.load("converters.keras_model.saved_model").write(running.load(whole), path)
+        formats.load("converters.keras_model.saved_model").write(whole, path, list(assembly.outputs))
     extra = files.record_path(path)
-    extra.parent.mkdir()
+    extra.parent.mkdir(exist_ok=True)
     extra.write_text(json.dumps({KEY: told}), encoding="utf-8")
     return sorted(file for file in path.rglob("*") if file.is_file())
 

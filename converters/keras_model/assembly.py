@@ -43,6 +43,7 @@ Tables = tuple[Mapping[type[Op], Builder], Mapping[type[Op], str]]  # how ops ar
 
 # Keras walks its graph recursively when it builds a model and when it loads one, and Python stops at a depth of 1000.
 DEEPEST = 900
+_HALF_LIMIT = 65520.0  # the smallest number that half precision rounds to infinity
 # These hand values on as they are, or give indices: in half precision too their output keeps the dtype it has.
 _KEEPS_DTYPE = (
     ArgMax, BatchReindex, Concat, Constant, Crop, Dropout, Flatten, Identity, Permute, PoolingIndices, PriorBox,
@@ -159,9 +160,16 @@ class Site:
         y = layer(x)
         sizes = [(tuple(v.shape), a.size) for v, a in zip(layer.weights, arrays, strict=True)]
         assert all(np.prod(shape, dtype=int) == size for shape, size in sizes), f"{self.node.name}: {sizes}"
+        self._check_range(layer, arrays)
         self.bench.held[layer] = list(arrays)
         self.bench.shared[key] = layer
         return y
+
+    def _check_range(self, layer: Layer, arrays: Sequence[Array]) -> None:
+        for variable, array in zip(layer.weights, arrays, strict=True):
+            largest = float(np.abs(array[np.isfinite(array)]).max(initial=0.0)) if variable.dtype == "float16" else 0.0
+            if largest >= _HALF_LIMIT:
+                raise UnsupportedError(f"a weight of {largest:.6g} is beyond float16, which ends at 65504; use float32")
 
     def constant(self, array: Array, *, trainable: bool = False) -> Tensor:
         """Return a float32 tensor that holds `array` and is kept among the weights: the only row of an Embedding."""

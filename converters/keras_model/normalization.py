@@ -20,11 +20,10 @@ from converters.ops import (
 
 def _batch_normalization(site: Site, op: BatchNormalization) -> Tensor:
     params = site.node.params
-    layer = layers.BatchNormalization(
-        axis=stored_axis(1, site.rank), epsilon=op.epsilon, center=op.affine, scale=op.affine
-    )
+    axis = stored_axis(1, site.rank)
+    layer = layers.BatchNormalization(axis, epsilon=op.epsilon, center=op.affine, scale=op.affine, dtype="float32")
     affine = (params["scale"], params["bias"]) if op.affine else ()
-    return site.learned(layer, site.x, *affine, params["mean"], params["variance"])
+    return site.learned(layer, site.wide, *affine, params["mean"], params["variance"])
 
 
 def _centred(x: Tensor, axes: tuple[int, ...]) -> Tensor:

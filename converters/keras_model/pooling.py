@@ -29,14 +29,27 @@ _AVERAGE = {1: layers.AveragePooling1D, 2: layers.AveragePooling2D, 3: layers.Av
 def _pooling(site: Site, op: Pooling) -> Tensor:
     if not 1 <= len(op.kernel) <= 3:
         raise UnsupportedError(f"pools over {len(op.kernel)} axes, but Keras has layers for one, two and three")
-    x = to_channels_last(site.x)
-    return from_channels_last(_maximum(site, op, x) if op.method == "max" else average(op, x, site.shape))
+    if op.method == "average":
+        return from_channels_last(average(op, to_channels_last(site.wide), site.shape))
+    # TensorFlow has no maxima over three axes in half precision.
+    x = to_channels_last(site.wide if len(op.kernel) == 3 else site.x)
+    if x.dtype == "float16" and _may_miss_the_input(op):
+        raise UnsupportedError(f"gives {LOWEST:.3g} for windows outside of the input, which half precision cannot hold")
+    return from_channels_last(_maximum(site, op, x))
+
+
+def _may_miss_the_input(op: Pooling) -> bool:
+    """Return whether a window may lie outside of the input: in the padding, or without any, where none is dropped."""
+    gaps = any(s > k for k, s in zip(op.kernel, op.stride, strict=True))
+    inside_padding = any(max(pads) >= k for k, pads in zip(op.kernel, op.pads, strict=True))
+    return inside_padding or (gaps and op.ceil_mode and not any(map(any, op.pads)))
 
 
 def _maximum(site: Site, op: Pooling, x: Tensor) -> Tensor:
     room = window_room(op, site.shape)
-    same = None not in site.shape and room == _same_room(op, site.fixed(site.shape), site.fixed(site.out))
-    x = x if same else padded(x, room, float(number(LOWEST, site.dtype)))
+    fixed = None not in site.shape[2:]
+    same = fixed and room == _same_room(op, site.fixed(site.shape[2:]), site.fixed(site.out[2:]))
+    x = x if same else padded(x, room, float(number(LOWEST, x.dtype)))
     return _windowed(_MAXIMUM, op, x, "same" if same else "valid")
 
 
@@ -58,10 +71,10 @@ def window_room(op: Pooling | PoolingIndices, shape: OpenShape) -> Pads:
     return tuple(room)
 
 
-def _same_room(op: Pooling, shape: Shape, out: Shape) -> Pads | None:
+def _same_room(op: Pooling, spatial: Shape, out: Shape) -> Pads | None:
     """Return the padding that Keras' "same" means here, None where it gives another number of windows."""
     room = []
-    for n, o, k, s in zip(shape[2:], out[2:], op.kernel, op.stride, strict=True):
+    for n, o, k, s in zip(spatial, out, op.kernel, op.stride, strict=True):
         if o != -(-n // s):
             return None
         total = max((o - 1) * s + k - n, 0)
@@ -96,7 +109,7 @@ def _corrections(op: Pooling, shape: Shape) -> list[Sequence[float]]:
 
 def _open_average(op: Pooling, x: Tensor, room: Pads) -> Tensor:
     """Divide by the average of ones, which are 1 wherever a cell counts."""
-    if max(s - k for k, s in zip(op.kernel, op.stride, strict=True)) > 0 and op.ceil_mode:
+    if _may_miss_the_input(op):
         raise UnsupportedError(
             "averages windows that may lie outside of the input, and only fixed sizes tell what they are divided by"
         )

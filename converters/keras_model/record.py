@@ -2,6 +2,7 @@
 
 import base64
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,8 @@ def record(graph: Graph, assembly: Assembly) -> dict[str, Any]:
         "preprocessing": _preprocessing(graph.preprocessing),
         "labels": list(graph.labels),
         "source_format": source.format,
-        "source_sha256": dict(source.files),
+        # Names without folders: where a file lay is nobody's business, and would make the same model another file.
+        "source_sha256": {Path(name).name: digest for name, digest in source.files.items() if digest},
         "licence": source.licence,
         INPUTS: list(graph.inputs),
         OUTPUTS: assembly.outputs,

@@ -27,8 +27,8 @@ def run(path: Path, feeds: Feeds, wanted: Iterable[str] | None) -> dict[str, Arr
     told = read_record(path)
     inputs = [stored(_fed(feeds, name)) for name in told[INPUTS]]
     if path.is_dir():
-        arrays = formats.load("converters.keras_model.saved_model").run(path, inputs)
-        by_operation = dict(zip(told[OUTPUTS].values(), arrays, strict=True))
+        outputs = formats.load("converters.keras_model.saved_model").run(path, inputs)
+        by_operation = {operation: outputs[name] for name, operation in told[OUTPUTS].items()}
     else:
         model = load(path)
         by_operation = _every_operation(model, inputs, set(_chosen(told[VALUES], wanted).values()))

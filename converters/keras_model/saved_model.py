@@ -1,29 +1,34 @@
 """TensorFlow's SavedModel: a folder that serves a model without Keras."""
 
+import json
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
-from converters.errors import UnsupportedError
+from converters.errors import ConversionError, UnsupportedError
 from converters.keras_model.library import keras, quietly
 from converters.ops import Array
 
+EXPORT = Path(__file__).with_name("saved_model_export.py")
 
-def write(model: Any, path: Path) -> None:
-    """Export a Keras model into a folder."""
+
+def write(source: Path, target: Path, outputs: Sequence[str]) -> None:
+    """Write a `.keras` file as a SavedModel whose outputs have these names."""
     if keras.backend.backend() != "tensorflow":
         raise UnsupportedError(f"a SavedModel is written with TensorFlow, but Keras runs on {keras.backend.backend()}")
-    with quietly():
-        model.export(str(path), format="tf_saved_model", verbose=False)
-    # Holds a random number, and nothing needs it.
-    (path / "fingerprint.pb").unlink(missing_ok=True)
+    command = [sys.executable, str(EXPORT), str(source), str(target), json.dumps(list(outputs))]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own script
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise ConversionError(f"{target}: TensorFlow cannot write it: {reason}")
 
 
-def run(path: Path, inputs: Sequence[Array]) -> list[Any]:
-    """Serve the inputs and return the outputs in the model's order."""
+def run(path: Path, inputs: Sequence[Array]) -> dict[str, Any]:
+    """Serve the inputs and return the outputs by name."""
     with quietly():
         model = tf.saved_model.load(str(path))
-        tensors = [tf.constant(array) for array in inputs]
-        return list(keras.tree.flatten(model.serve(tensors[0] if len(tensors) == 1 else tensors)))
+        return dict(model.serve(*(tf.constant(array) for array in inputs)))
