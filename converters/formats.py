@@ -123,5 +123,5 @@ OTHER_FILES = (
 # Import name of a library -> the extra that brings it; "" for those that come with the package itself.
 EXTRAS = {
     "onnx": "onnx", "onnxruntime": "onnx", "torch": "torch", "keras": "keras", "tensorflow": "keras",
-    "tf2onnx": "keras", "PIL": "images", "h5py": "", "safetensors": "", "scipy": "",
+    "tf2onnx": "keras", "PIL": "images", "h5py": "", "safetensors": "",
 }  # fmt: skip

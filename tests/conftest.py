@@ -18,7 +18,7 @@ HEAVY = ("cv2", "keras", "onnx", "onnxruntime", "PIL", "tensorflow", "tf2onnx", 
 COULD_NOT_IMPORT = "could not import"  # how pytest.importorskip begins its reason
 
 settings.register_profile("quick", max_examples=50, deadline=None, derandomize=True, database=None)
-settings.register_profile("bounded", max_examples=500, deadline=None, derandomize=True, database=None)
+settings.register_profile("bounded", max_examples=200, deadline=None, derandomize=True, database=None)
 settings.register_profile("long", max_examples=20_000, deadline=None, print_blob=True)
 settings.load_profile("quick")
 

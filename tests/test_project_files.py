@@ -8,6 +8,8 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from converters.doctor import LIBRARIES
+
 ROOT = Path(__file__).parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 EXTRAS: dict[str, list[str]] = PYPROJECT["project"]["optional-dependencies"]
@@ -61,6 +63,21 @@ def test_everything_asked_for_is_pinned() -> None:
         name = canonicalize_name(requirement.name)
         if name not in UNPINNED | {PYPROJECT["project"]["name"]}:
             assert requirement.specifier.contains(pinned[name]), requirement
+
+
+def test_everything_the_core_asks_for_is_used() -> None:
+    code = "\n".join(path.read_text() for folder in own_folders() for path in folder.glob("*.py"))
+    for requirement in map(Requirement, PYPROJECT["project"]["dependencies"]):
+        assert re.search(rf"(import|from) {requirement.name}\b", code), requirement
+
+
+def test_the_doctor_looks_for_what_the_extras_bring() -> None:
+    asked = {extra: requirements(extra) for extra in LIBRARIES if extra != "core"}
+    asked["core"] = {Requirement(line).name for line in PYPROJECT["project"]["dependencies"]}
+    for extra, groups in LIBRARIES.items():
+        known = {canonicalize_name(name) for group in groups for name in group}
+        assert asked[extra] <= known
+        assert all(asked[extra] & set(map(canonicalize_name, group)) for group in groups)
 
 
 def test_the_two_onnxruntimes_never_meet() -> None:
