@@ -7,7 +7,7 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from converters.arguments import ALWAYS, CHANGING, CONVERSION, OPTIONS, READING
+from converters.arguments import ALWAYS, CHANGING, CONVERSION, OPTIONS, PROVING, READING
 from converters.errors import ConversionError
 from converters.options import Options
 
@@ -70,6 +70,17 @@ def _convert(source: str, target: str, words: Words, given: Options, json: bool)
     with console.progress() as progress:
         done = pipeline.convert(words, source, target, given, progress)
     console.warn(done.graph.warnings)
+    if json:
+        console.say_json(console.conversion_json(done))
+    else:
+        console.show_conversion(done)
+
+
+def _convert_keras(words: Words, given: Options, json: bool) -> None:
+    from converters import console, keras_conversion
+
+    with console.progress() as progress:
+        done = keras_conversion.convert_keras(words, given, progress)
     if json:
         console.say_json(console.conversion_json(done))
     else:
@@ -143,6 +154,13 @@ COMMANDS = {
     "mat-to-keras": _conversion("matconvnet", "keras", "Convert a MatConvNet network to Keras."),
     "mat-to-torch": _conversion("matconvnet", "torch", "Convert a MatConvNet network to PyTorch."),
     "mat-to-onnx": _conversion("matconvnet", "onnx", "Convert a MatConvNet network to ONNX."),
+    "keras-to-onnx": Command(
+        _convert_keras,
+        "Convert a Keras model to ONNX, through tf2onnx.",
+        "MODEL.keras",
+        ("out", "opset", "force", "input_shapes", *PROVING),
+        needed=("out",),
+    ),
     "inspect": Command(
         _inspect, "List a network's nodes, and what is to be known about it.", ANY, (*READING, *CHANGING)
     ),

@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -96,25 +96,36 @@ def write(
     writer = formats.load(target.module)
     axes = _open_axes(graph, options)
     samples = read_samples(graph, options.samples)
-    with ExitStack() as stack:
-        stage = stack.enter_context(Stage(output_path(options), force=options.force))
+    with Stage(output_path(options), force=options.force) as stage:
         start = time.perf_counter()
         progress("writing", 0.0)
         axes = _save(writer, graph, stage, options, axes)
         seconds = time.perf_counter() - start
-        written, trials, stages = stage.files(), list[Trial](), [stage]
+        trials: list[Trial] = []
         if options.verify:
             prover = Prover(graph, partial(writer.run, graph, stage.path), tolerance(options), progress)
             trials = prover.trials(axes.axes, samples)
             refuse_failures(trials)
-            home = _home(stack, stage, options)
-            certificate = _certificate(graph, target, options, trials, files_read, written)
-            _write_certificate(home, certificate_path(target, options), certificate)
-            stages = [stage] if home is stage else [stage, home]
-        commit(stages)
+        done = Conversion(graph, target, options.dtype, (), None, tuple(trials), axes, seconds)
+        return finish(done, stage, options, files_read)
+
+
+def finish(done: Conversion, stage: Stage, options: Options, files_read: Mapping[str, Path]) -> Conversion:
+    """Certify what is proved, put everything that is staged in its place, and return the conversion with its files."""
+    written = stage.files()
     files = tuple(stage.out.parent / name for name in written)
-    place = certificate_path(target, options) if options.verify else None
-    return Conversion(graph, target, options.dtype, files, place, tuple(trials), axes, seconds)
+    if not options.verify:
+        commit([stage])
+        return replace(done, files=files)
+    place = certificate_path(done.target, options)
+    certificate = _certificate(done, options, files_read, written)
+    with ExitStack() as stack:
+        stages = [stage]
+        if options.certificate is not None:
+            stages.append(stack.enter_context(Stage(place, force=options.force)))
+        _write_certificate(stages[-1], place, certificate)
+        commit(stages)
+    return replace(done, files=files, certificate=place)
 
 
 def _open_axes(graph: Graph, options: Options) -> passes.OpenAxes:
@@ -153,12 +164,7 @@ def _settings(options: Options, axes: Sequence[str]) -> dict[str, Any]:
 
 
 def _certificate(
-    graph: Graph,
-    target: formats.Target,
-    options: Options,
-    trials: Sequence[Trial],
-    files_read: Mapping[str, Path],
-    files_written: Mapping[str, Path],
+    done: Conversion, options: Options, files_read: Mapping[str, Path], files_written: Mapping[str, Path]
 ) -> dict[str, Any]:
     installed = doctor.versions()
     told = {name: value for name, value in options.given().items() if name not in UNCERTIFIED}
@@ -166,24 +172,17 @@ def _certificate(
         tool_version=installed[formats.DISTRIBUTION],
         files_read=files_read,
         files_written=files_written,
-        versions={name: installed[name] for name in ("Python", "numpy", *target.libraries) if name in installed},
+        versions={name: installed[name] for name in ("Python", "numpy", *done.target.libraries) if name in installed},
         input_files=short_names([path for _, path in options.samples]),
-        hashes=graph.source.files,
+        hashes=done.graph.source.files,
         dtype=options.dtype,
         options=json.loads(json.dumps(told, default=_plain)),
     )
-    return parity.certificate(graph, [trial.run() for trial in trials], circumstances)
+    return parity.certificate(done.graph, [trial.run() for trial in done.trials], circumstances)
 
 
 def _plain(value: object) -> str:
     return value.name if isinstance(value, Path) else str(value)
-
-
-def _home(stack: ExitStack, stage: Stage, options: Options) -> Stage:
-    """Return the stage that the certificate goes through: the artefact's, or one of its own in the place asked for."""
-    if options.certificate is None:
-        return stage
-    return stack.enter_context(Stage(options.certificate, force=options.force))
 
 
 def _write_certificate(home: Stage, final: Path, certificate: Mapping[str, Any]) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from converters.errors import FormatError
@@ -31,8 +32,8 @@ class Run:
 class Circumstances:
     """What a certificate states besides the network and the comparisons.
 
-    Files are given by the name they shall have in it: one may still lie under a temporary name. `hashes` holds what is
-    known of their sha256 already, by the same names. `versions` are those of the libraries, `options` what the user
+    Files are given by the name they shall have in it: one may still lie under a temporary name. `hashes` holds the
+    sha256 of those read, where they are known already. `versions` are those of the libraries, `options` what the user
     asked for, in types that JSON has.
     """
 
@@ -58,11 +59,11 @@ def certificate(graph: Graph, runs: Sequence[Run], circumstances: Circumstances)
         "verdict": "ok" if runs and all(run.report.ok for run in runs) else "failed" if runs else "not compared",
         "network": _network(graph),
         "files_read": _files(at.files_read, at.hashes),
-        "files_written": _files(at.files_written, at.hashes),
+        "files_written": _files(at.files_written),
         "options": dict(sorted(at.options.items())),
         "dtype": at.dtype,
         "versions": dict(sorted(at.versions.items())),
-        "input_files": _files(at.input_files, at.hashes),
+        "input_files": _files(at.input_files),
         "runs": [_run(run) for run in runs],
     }
 
@@ -100,7 +101,7 @@ def _preprocessing(known: Preprocessing) -> dict[str, Any]:
     }
 
 
-def _files(files: Mapping[str, Path], hashes: Mapping[str, str]) -> list[dict[str, Any]]:
+def _files(files: Mapping[str, Path], hashes: Mapping[str, str] = MappingProxyType({})) -> list[dict[str, Any]]:
     return [
         {"name": name, "size_bytes": path.stat().st_size, "sha256": hashes[name] if name in hashes else sha256_of(path)}
         for name, path in sorted(files.items())
