@@ -235,6 +235,7 @@ def test_simplenns_with_any_settings(path: Path, layers: list[dict[str, Any]], m
     ARRAYS,
     st.sampled_from([(1, 2, 7, 6), (2, 6, 1, 1), (3, 5, 1, 1), (1, 3, 1, 1)]),
 )
+@example(("Pooling", {"pad": np.array([[1e308]])}), 1, 1, [], np.zeros((1, 0)), (1, 2, 7, 6))
 @example(("Reshape", {"shape": cell([np.inf, 1.0, 1.0])}), 1, 1, [], np.zeros((1, 0)), (1, 2, 7, 6))
 def test_blocks_with_any_settings(
     path: Path, chosen: Any, inputs: int, outputs: int, params: list[str], values: Any, shape: tuple[int, ...]

@@ -121,6 +121,8 @@ class Fields:
             self.refuse(f"{name} is {shown(numbers)}, expected whole numbers")
         elif min(numbers, default=least) < least:
             self.refuse(f"{name} is {shown(numbers)}, but no element may be below {least}")
+        elif max(numbers, default=0) >= 2**31:  # MatConvNet's integers
+            self.refuse(f"{name} is {shown(numbers)}, but no element may reach 2^31")
         else:
             return tuple(int(n) for n in numbers)
         return tuple(default)
