@@ -157,6 +157,12 @@ def test_what_pins_an_axis_is_named(op: ops.Op, axis: str, reason: str, tmp_path
     assert not to_onnx.unsupported(model)
 
 
+def test_a_size_that_fits_by_rounding_only_is_not_open() -> None:
+    halved = ops.Pooling((2, 2), (2, 2), ((0, 0), (0, 0)))
+    model = graph({"data": (1, 1, 6, 6)}, [("pool", halved, "data"), ("fc", ops.Dense(2), "pool")])
+    assert set(to_onnx.pinned_axes(model)) == {"height", "width"}
+
+
 def test_open_axes_are_named(tmp_path: Path) -> None:
     model = graph({"data": (2, 3, 8, 9)}, [("conv", convolution(4), "data"), ("pool", ops.GlobalPooling(), "conv")])
     model = replace(model, outputs={"map": "conv", "vector": "pool"})
@@ -178,6 +184,16 @@ def test_inputs_that_move_together_share_a_name(tmp_path: Path) -> None:
     file = saved(model, tmp_path, dynamic=("batch",))
     assert [shape_of(value)[0] for value in file.graph.input] == ["batch", "regions_batch", "batch"]
     assert [shape_of(value)[0] for value in file.graph.output] == ["batch", "regions_batch"]
+
+
+def test_an_input_that_moves_along_at_its_own_size_has_its_own_name(tmp_path: Path) -> None:
+    inputs = {"large": (1, 2, 9, 8), "small": (1, 2, 6, 5)}
+    model = graph(inputs, [("cut", ops.Crop(2, (1, 2)), "large small")])
+    file = saved(model, tmp_path, dynamic=AXES)
+    first, second = (shape_of(value) for value in file.graph.input)
+    assert first == ["batch", 2, "height", "width"]
+    assert second == ["small_batch", 2, "small_height", "small_width"]
+    assert shape_of(file.graph.output[0]) == ["batch", 2, "small_height", "small_width"]
 
 
 def test_what_follows_a_filter_is_open(tmp_path: Path) -> None:

@@ -13,6 +13,10 @@ AXES = {"batch": 0, "height": 2, "width": 3}
 UNNAMED = "?"
 # Which inputs move together is found by trying; no network has so many inputs that this would not do.
 MOST_TRIALS = 256
+# Sizes to try: whether the graph must take it, and what becomes of the size, times and plus. The last one keeps apart
+# what is as large as another input by chance.
+BATCHES = ((True, 1, 1), (True, 2, 0), (True, 3, 4))
+HEIGHTS = ((True, 2, 0), (True, 3, 0), (False, 1, 32), (False, 1, 64), (False, 1, 1), (False, 2, 1))
 
 Symbols = tuple[str | None, ...]
 _Axis = tuple[str, int]
@@ -38,15 +42,17 @@ def open_sizes(graph: Graph, dynamic: Sequence[str]) -> OpenSizes:
 
     UnsupportedError naming the layer that pins an axis.
     """
-    named: dict[str, list[_Axis]] = {}
+    names: dict[_Axis, str] = {}
+    probes: list[Graph] = []
     for axis in dynamic:
-        named |= _groups(graph, axis)
-    probes = [probe for axes in named.values() for probe in _probes(graph, axes)]
+        for moving in _movements(graph, axis):
+            probes += _probes(graph, moving)
+            names |= _named(graph, axis, moving, names)
     probes += _data_probes(graph)
     history = {
         value: list(zip(*(probe.shapes[value] for probe in (graph, *probes)), strict=True)) for value in graph.shapes
     }
-    owners = {symbol: history[axes[0][0]][axes[0][1]] for symbol, axes in named.items()}
+    owners = {symbol: history[value][axis] for (value, axis), symbol in names.items()}
     return OpenSizes({value: tuple(_symbol(sizes, owners) for sizes in axes) for value, axes in history.items()})
 
 
@@ -56,8 +62,8 @@ def _symbol(sizes: tuple[int, ...], owners: Mapping[str, tuple[int, ...]]) -> st
     return next((symbol for symbol, owner in owners.items() if owner == sizes), UNNAMED)
 
 
-def _groups(graph: Graph, name: str) -> dict[str, list[_Axis]]:
-    """Name the input axes that open as `name`: those that move together get one name."""
+def _movements(graph: Graph, name: str) -> list[list[_Axis]]:
+    """Return the input axes that can open as `name`, in one list those that move together; images come first."""
     axis = AXES[name]
     inputs = [value for value, shape in graph.inputs.items() if shape] if name == "batch" else map_inputs(graph)
     images = image_inputs(graph)
@@ -65,42 +71,48 @@ def _groups(graph: Graph, name: str) -> dict[str, list[_Axis]]:
     if not candidates:
         raise UnsupportedError(f"the {name} cannot stay open: no input has one")
     together = _moving_together(graph, name, candidates)
-    own = {c for c in candidates[1:] if _probes(graph, [c], strict=False)}
+    own = [c for c in candidates[1:] if _probes(graph, [c], strict=False)]
     tied = [c for c in together if c not in own or not _probes(graph, [t for t in together if t != c], strict=False)]
-    apart = [c for c in candidates if c in own and c not in tied]
-    return {name: tied} | {f"{value}_{name}": [(value, axis)] for value, _ in apart}
+    return [tied, *([c] for c in own if c not in tied)]
+
+
+def _named(graph: Graph, name: str, moving: Sequence[_Axis], taken: Mapping[_Axis, str]) -> dict[_Axis, str]:
+    """Name open axes: as many as have the first one's size are called `name`, the others after their inputs."""
+    value, axis = moving[0]
+    first = None if name in taken.values() else graph.inputs[value][axis]
+    return {(v, i): name if graph.inputs[v][i] == first else f"{v}_{name}" for v, i in moving}
 
 
 def _moving_together(graph: Graph, name: str, candidates: Sequence[_Axis]) -> list[_Axis]:
-    """Return the first of the candidates with as many as possible of those of its size that can move with it."""
-    (leader, axis), *others = candidates
-    same = [c for c in others if graph.inputs[c[0]][axis] == graph.inputs[leader][axis]]
-    choices = (chosen for count in range(len(same), -1, -1) for chosen in combinations(same, count))
+    """Return the first of the candidates with as many as possible of the others that can move with it."""
+    leader, *others = candidates
+    choices = (chosen for count in range(len(others), -1, -1) for chosen in combinations(others, count))
     for chosen in islice(choices, MOST_TRIALS):
-        if _probes(graph, [(leader, axis), *chosen], strict=False):
-            return [(leader, axis), *chosen]
+        if _probes(graph, [leader, *chosen], strict=False):
+            return [leader, *chosen]
     try:
-        _probes(graph, [(leader, axis), *same])
+        _probes(graph, candidates)
     except ShapeError as error:
         raise UnsupportedError(f"the {name} cannot stay open: {error.problems[0]}") from error
     raise AssertionError("what did not move just now moved")
 
 
 def _probes(graph: Graph, axes: Sequence[_Axis], strict: bool = True) -> list[Graph]:
-    """Return the graph at other sizes of these axes; without any, ShapeError (or nothing, unless `strict`)."""
-    batch = axes[0][1] == 0
+    """Return the graph at other sizes of these axes; where it refuses one that must do, ShapeError, or unless `strict`
+    none.
+
+    A batch may have any size. A height may be bound to the multiples of a stride, so only its own multiples must do:
+    what fits a few rows more only by rounding is no open height.
+    """
     found: list[Graph] = []
-    first: ShapeError | None = None
-    for factor, more in ((1, 1), (2, 0), (3, 4)) if batch else ((2, 0), (3, 0), (1, 32), (1, 64), (1, 1), (2, 1)):
+    for must, factor, more in BATCHES if axes[0][1] == 0 else HEIGHTS:
         try:
             found.append(graph.with_inputs(_moved(graph, axes, factor, more)))
-        except ShapeError as error:
-            first = first or error
-    # A batch may have any size; a height may be bound to the multiples of a stride.
-    if first is not None and (batch or not found):
-        if strict:
-            raise first
-        return []
+        except ShapeError:
+            if must and strict:
+                raise
+            if must:
+                return []
     return found
 
 
