@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 
@@ -23,6 +23,7 @@ from converters.side_files import read_array
 from converters.staging import Stage
 
 WRITER = "converters.keras_to_onnx"
+LIBRARIES = ("keras", "tensorflow", "tf2onnx", "onnx", "onnxruntime")
 OpenShape = tuple[int | None, ...]
 
 
@@ -60,7 +61,7 @@ class _Pair:
 
 def convert_keras(words: Sequence[str], options: Options, progress: Progress = silent) -> Conversion:
     """Convert a Keras model file to ONNX and prove that their outputs are equal; raises ConversionError otherwise."""
-    target = formats.TARGETS["onnx"]
+    target = replace(formats.TARGETS["onnx"], libraries=LIBRARIES)
     check_request(target, options)
     if len(words) != 1:
         raise UsageError(f"a Keras model is one file; {len(words)} are given: {', '.join(words)}")
