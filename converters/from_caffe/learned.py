@@ -17,6 +17,7 @@ from converters.caffe_tree import Message
 from converters.ops import Array, Shape
 
 # What a filler that draws random numbers makes cannot be known.
+LISTED = 4  # problems that are told one by one; the table holds all
 ROWS = 24  # of a table that shows what does not fit
 RANDOM_FILLERS = ("gaussian", "uniform", "xavier", "msra", "positive_unitball")
 
@@ -124,6 +125,8 @@ class Learned:
                 f"{self._weights.path}: no layer of the network is in the weights; they hold {_named(self._weights)}"
             )
         if self.problems and self.wanted:
+            if len(self.problems) > LISTED:
+                self.problems[LISTED:] = [f"{len(self.problems) - LISTED} more arrays do not fit"]
             self.problems.append(self._side_by_side())
         unused = {copy.name for copy in self._weights.layers if copy.blobs} - {layer.name for layer in self._layers}
         if unused and self.matched:
