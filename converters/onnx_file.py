@@ -22,6 +22,8 @@ from converters.ops.base import size_of
 # Numbers of the fields ModelProto.graph, GraphProto.initializer, GraphProto.output and TensorProto.raw_data.
 MODEL_GRAPH, GRAPH_INITIALIZER, GRAPH_OUTPUT, TENSOR_RAW_DATA = 7, 5, 12, 9
 LARGEST_MESSAGE = 2**31 - 1
+# The key of the metadata that maps values of the graph to tensors of the file, as JSON.
+VALUES_KEY = "values"
 BLOCK_BYTES = 2**21
 # Where external data starts is rounded up to this, so that a runtime can map it.
 ALIGNMENT = 4096
@@ -137,9 +139,13 @@ def _prefix(number: int, length: int) -> bytes:
 def read_frame(path: Path) -> ModelProto:
     """Return a model without nodes and initializers: versions, metadata, and the graph's outputs.
 
-    Only what is returned is read, however large the file is. FormatError if it is no model.
+    Only what is returned is read, however large the file is. FormatError if it is no model, or cannot be read.
     """
-    with path.open("rb") as file:
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise FormatError(f"{path}: cannot be read: {error.strerror}") from error
+    with file:
         if not os.fstat(file.fileno()).st_size:
             raise FormatError(f"{path}: the file is empty, expected an ONNX model")
         with mmap(file.fileno(), 0, access=ACCESS_READ) as view:

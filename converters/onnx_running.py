@@ -15,15 +15,13 @@ from onnx import GraphProto, ModelProto, ValueInfoProto
 from onnxruntime.capi import onnxruntime_pybind11_state as state
 
 from converters.errors import ConversionError, FormatError, did_you_mean
-from converters.onnx_file import read_frame
+from converters.onnx_file import VALUES_KEY, read_frame
 from converters.ops import Array
 
-# The key of the metadata that maps values of the graph to tensors of the file.
-VALUES_KEY = "values"
 FATAL_ONLY = 4
 REFUSALS = (
-    state.Fail, state.InvalidArgument, state.InvalidGraph, state.InvalidProtobuf, state.NoModel, state.NotImplemented,
-    state.RuntimeException,
+    state.Fail, state.InvalidArgument, state.InvalidGraph, state.InvalidProtobuf, state.NoModel, state.NoSuchFile,
+    state.NotImplemented, state.RuntimeException,
 )  # fmt: skip
 NUMBER_TYPES = {
     "tensor(float)": np.float32,

@@ -285,6 +285,13 @@ class Unheard(ops.Elementwise):
         return x
 
 
+def test_files_that_are_not_there_are_told(tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match=r"model\.onnx: cannot be read: No such file"):
+        run(face(), tmp_path, random_feeds(face()))
+    with pytest.raises(FormatError, match=r"model\.onnx: onnxruntime cannot load it"):
+        optimised(tmp_path, random_feeds(face()))
+
+
 def test_everything_that_is_refused_is_listed_at_once(tmp_path: Path) -> None:
     shapes: dict[str, Shape] = {"loc": (1, 8), "conf": (1, 4), "priors": (1, 2, 8)}
     steps = [

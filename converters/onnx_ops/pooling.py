@@ -52,7 +52,7 @@ def average_pool(site: Site, x: str, kernel: Shape, stride: Shape, counted: Pads
     amounts = {amount for pair in counted for amount in pair}
     if amounts <= {0}:
         return site.add("AveragePool", x, pads=onnx_pads(overhang or ((0, 0),) * len(kernel)), **settings)
-    # For AveragePool-19 onnxruntime before 1.25 counts the padding of the wrong axis.
+    # For AveragePool-19 onnxruntime 1.21 and 1.22 count the padding of the wrong axis.
     if not any(max(pair) for pair in overhang) and (len(amounts) == 1 or site.builder.opset < 19):
         return site.add("AveragePool", x, pads=onnx_pads(counted), count_include_pad=1, **settings)
     padded = site.pad_before_pooling(x, len(kernel) + 2, counted)
