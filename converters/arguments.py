@@ -116,6 +116,7 @@ OPTIONS: dict[str, tuple[Any, Any]] = {
         PROVE, "--against", metavar="ARTEFACT", many=True,
         text="What to compare with: a converted model, a .mat file, or prototxt and caffemodel (repeat the option).",
     ),
+    "markdown": _flag(PRINT, "--markdown", text="Print a table for a Markdown file."),
     "json": _flag(PRINT, "--json", text="Print one JSON document."),
     "verbose": _flag(PRINT, "-v", "--verbose", text="Print where a failure happened."),
 }  # fmt: skip
@@ -129,3 +130,4 @@ WRITING = ("out", "dtype", "dynamic", "opset", "external_data", "force")
 PROVING = ("samples", "tolerance", "verify", "certificate")
 CONVERSION = (*WRITING, *CHANGING, *READING, *PROVING)
 ALWAYS = ("json", "verbose")
+HOW_TO_PRINT = (*ALWAYS, "markdown")

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 from inspect import Parameter, Signature
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import typer
 
@@ -12,7 +12,8 @@ from converters.errors import ConversionError
 from converters.options import Options
 
 Words = tuple[str, ...]
-Act = Callable[[Words, Options, bool], None]  # the last: print JSON
+How = Literal["text", "json", "markdown"]
+Act = Callable[[Words, Options, How], None]
 
 
 class Command(NamedTuple):
@@ -43,10 +44,12 @@ def _function(name: str, command: Command) -> Callable[..., None]:
     """Return the function of a command, with a signature made of the options that it takes."""
 
     def run(**given: Any) -> None:
-        words, json = tuple(given.pop("words", ())), given.pop("json")
+        words = tuple(given.pop("words", ()))
+        json, markdown = given.pop("json"), given.pop("markdown", False)
+        how: How = "json" if json else "markdown" if markdown else "text"
         del given["verbose"]  # for failures, which are reported where all of them end
         lists = {key: tuple(value) for key, value in given.items() if isinstance(value, list)}
-        command.act(words, Options(**{**given, **lists}), json)
+        command.act(words, Options(**{**given, **lists}), how)
 
     parameters = [_parameter(option, needed=option in command.needed) for option in (*command.options, *ALWAYS)]
     if command.words:
@@ -64,46 +67,46 @@ def _parameter(name: str, *, needed: bool) -> Parameter:
     return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option])
 
 
-def _convert(source: str, target: str, words: Words, given: Options, json: bool) -> None:
+def _convert(source: str, target: str, words: Words, given: Options, how: How) -> None:
     from converters import console, pipeline
 
     with console.progress() as progress:
         done = pipeline.convert(words, source, target, given, progress)
     console.warn(done.graph.warnings)
-    if json:
+    if how == "json":
         console.say_json(console.conversion_json(done))
     else:
         console.show_conversion(done)
 
 
-def _convert_keras(words: Words, given: Options, json: bool) -> None:
+def _convert_keras(words: Words, given: Options, how: How) -> None:
     from converters import console, keras_conversion
 
     with console.progress() as progress:
         done = keras_conversion.convert_keras(words, given, progress)
-    if json:
+    if how == "json":
         console.say_json(console.conversion_json(done))
     else:
         console.show_conversion(done)
 
 
-def _inspect(words: Words, given: Options, json: bool) -> None:
+def _inspect(words: Words, given: Options, how: How) -> None:
     from converters import console, inspection
 
     found = inspection.inspect(words, given)
     console.warn(found.warnings)
-    if json:
+    if how == "json":
         console.say_json(inspection.as_json(found))
     else:
         console.show_inspection(found)
 
 
-def _verify(words: Words, given: Options, json: bool) -> None:
+def _verify(words: Words, given: Options, how: How) -> None:
     from converters import console, verification
 
     with console.progress() as progress:
         found = verification.verify(words, given, progress)
-    if json:
+    if how == "json":
         console.say_json(console.verification_json(found))
     else:
         console.show_verification(found)
@@ -111,24 +114,26 @@ def _verify(words: Words, given: Options, json: bool) -> None:
         raise ConversionError(found.problems())
 
 
-def _formats(_words: Words, _given: Options, json: bool) -> None:
+def _formats(_words: Words, _given: Options, how: How) -> None:
     from converters import console, support
 
     with console.progress() as progress:
         progress("reading the tables", 0.0)
         found = support.support_table()
-    if json:
+    if how == "json":
         console.say_json(support.as_json(found))
+    elif how == "markdown":
+        console.out.file.write(support.markdown(found))
     else:
         console.show_support(found)
 
 
-def _doctor(_words: Words, _given: Options, json: bool) -> None:
+def _doctor(_words: Words, _given: Options, how: How) -> None:
     from converters import console, doctor
 
     with console.progress() as progress:
         found = doctor.diagnose(progress)
-    if json:
+    if how == "json":
         console.say_json(doctor.as_json(found))
     else:
         console.show_diagnosis(found)
@@ -171,6 +176,6 @@ COMMANDS = {
         ("against", "samples", "tolerance", *CHANGING, *READING),
         needed=("against",),
     ),
-    "formats": Command(_formats, "List which layers of which source can go to which target."),
+    "formats": Command(_formats, "List which layers of which source can go to which target.", options=("markdown",)),
     "doctor": Command(_doctor, "Say what is installed, what is missing, and which devices really run."),
 }

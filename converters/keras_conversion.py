@@ -67,7 +67,7 @@ def convert_keras(words: Sequence[str], options: Options, progress: Progress = s
         raise UsageError(f"a Keras model is one file; {len(words)} are given: {', '.join(words)}")
     model = Path(words[0])
     progress("reading", 0.0)
-    writer, keras = formats.load(WRITER), formats.load("converters.foreign_keras")
+    keras, writer = formats.load("converters.foreign_keras"), formats.load(WRITER)
     theirs = keras.inputs(_existing(model))
     shapes = _shapes(theirs, options)
     source = Source("Keras", FileHashes(short_names([model])))

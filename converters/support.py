@@ -58,14 +58,19 @@ def support_table() -> Support:
 
 
 def markdown(support: Support) -> str:
-    """Return the table as README shows it; every target must be there."""
+    """Return the table as README shows it; MissingLibraryError where the library of a target is not installed."""
+    if support.missing:
+        raise MissingLibraryError(support.missing.values())
     titles = [formats.TARGETS[target].title for target in support.targets]
-    lines = [f"| layer | {' | '.join(titles)} |", f"|---|{'---|' * len(titles)}"]
+    lines: list[str] = []
     for source in formats.SOURCES.values():
-        lines.append(f"| **{source.title}** |{' |' * len(titles)}")
+        lines += [f"| {source.title} layer | {' | '.join(titles)} |", f"|---|{'---|' * len(titles)}"]
         rows = [layer for layer in support.layers if layer.source == source.name]
-        lines += [f"| {row.name} | {' | '.join(row.targets[name] for name in support.targets)} |" for row in rows]
-    return "\n".join(lines) + "\n"
+        lines += [f"| `{row.name}` | {' | '.join(row.targets[name] for name in support.targets)} |" for row in rows]
+        if support.without_op[source.name]:
+            lines += ["", f"Read, and gone in the deployed network: {', '.join(support.without_op[source.name])}."]
+        lines.append("")
+    return "\n".join(lines)
 
 
 def as_json(support: Support) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import converters
 import prototxt
 import stub_target
 from cases import caffe_case, matconvnet_case
-from converters import cli, commands, doctor, formats, interrupts, options, support
+from converters import arguments, cli, commands, doctor, formats, interrupts, options, support
 from converters.errors import MissingLibraryError
 from converters.options import Options
 
@@ -76,7 +76,7 @@ def test_help_names_every_command_and_fits_a_terminal(run: Run) -> None:
 def test_every_option_of_the_table_is_a_field_that_some_command_takes() -> None:
     taken = {name for command in commands.COMMANDS.values() for name in command.options} | set(commands.ALWAYS)
     assert taken == set(commands.OPTIONS)
-    assert set(commands.OPTIONS) - set(commands.ALWAYS) == set(Options.__dataclass_fields__)
+    assert set(commands.OPTIONS) - set(arguments.HOW_TO_PRINT) == set(Options.__dataclass_fields__)
 
 
 @pytest.mark.parametrize("words", [["--help"], ["caffe-to-keras", "--help"], ["verify", "--help"], []])
@@ -253,6 +253,8 @@ def test_formats_lists_every_layer_that_is_read(run: Run, monkeypatch: pytest.Mo
     told = json.loads(run("formats", "--json").out)
     assert {"source": "caffe", "layer": "ReLU", "ops": ["ReLU"], "targets": {"stub": "yes"}} in told["layers"]
     assert "SoftmaxWithLoss" in told["without_op"]["caffe"]
+    written = run("formats", "--markdown").out
+    assert written.startswith("| Caffe layer | Stub |\n|---|---|\n") and "\n| `dagnn.ReLU` | yes |\n" in written
 
 
 def relu_function() -> Callable[..., object]:
