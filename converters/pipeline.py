@@ -49,7 +49,7 @@ def convert(
     kind = formats.TARGETS[target]
     check_request(kind, options)
     model = find_model(words, source)
-    check_complete(model)
+    check_complete(model, options)
     formats.load(kind.module)
     progress("reading", 0.0)
     graph = prepared(read(model, options), options)

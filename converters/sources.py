@@ -13,7 +13,7 @@ from converters.caffe_net import NetState
 from converters.errors import ConversionError, did_you_mean
 from converters.hashing import FileHashes, short_names
 from converters.ir import Graph, Preprocessing
-from converters.ops import Shape
+from converters.ops import Constant, Shape
 from converters.options import Options, UsageError
 
 
@@ -78,14 +78,19 @@ def _deploy(name: str) -> prototxt.Deploy:
     return prototxt.DEPLOYS[name]
 
 
-def check_complete(model: Model) -> None:
-    """Refuse a Caffe network whose weights are not named."""
-    if model.complete:
+def check_complete(model: Model, options: Options) -> None:
+    """Refuse a Caffe network whose weights are not named, unless it has no learned layers."""
+    if model.complete or (model.deploy is None and not _is_learned(model, options)):
         return
     if model.deploy is not None:
         name, licence, source = model.deploy.name, model.deploy.licence, model.deploy.source
         raise ConversionError(f"'{name}' comes without weights; name the caffemodel after it ({licence}; {source})")
     raise ConversionError(f"{model.files[0]}: the weights are missing; name the caffemodel after the prototxt")
+
+
+def _is_learned(model: Model, options: Options) -> bool:
+    graph = _read(model, options, shapes_only=True)
+    return any(node.params and not isinstance(node.op, Constant) for node in graph)
 
 
 def read(model: Model, options: Options, *, shapes_only: bool = False) -> Graph:

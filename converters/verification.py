@@ -48,10 +48,10 @@ def verify(words: Sequence[str], options: Options, progress: Progress = silent) 
     if not options.against:
         raise UsageError("there is nothing to compare with; name it with --against")
     model = find_model(words)
-    check_complete(model)
+    check_complete(model, options)
     if _is_source(options.against):
         other = find_model(options.against)
-        check_complete(other)
+        check_complete(other, options)
         first, second = (prepared(read(m, options), options) for m in (model, other))
         return verify_sources(first, second, " ".join(options.against), options)
     path = Path(options.against[0])
