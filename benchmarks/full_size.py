@@ -25,6 +25,12 @@ OPENING = (
 )
 
 
+Job = Callable[[int], Sequence[str]]
+CONVERT = (sys.executable, "-m", "converters")
+SUFFIXES = {"caffe-to-onnx": ".onnx", "caffe-to-torch": "", "caffe-to-keras": ".keras"}
+CONVERSIONS = [f"convert {command}{option}" for option in (" --no-verify", "") for command in SUFFIXES]
+
+
 @dataclass(frozen=True)
 class Measured:
     """One process: wall time in seconds and the peak of its anonymous memory in bytes."""
@@ -53,75 +59,47 @@ def _model(folder: Path) -> tuple[Path, Path, Path]:
 
 def table(network: Path, weights: Path, scratch: Path, rounds: int) -> str:
     """Return the measured rows as a Markdown table."""
-    python = sys.executable
-    convert = [python, "-m", "converters"]
-    source = [str(network), str(weights)]
-    jobs: dict[str, Callable[[int], Sequence[str]]] = {
-        "`cp` of the caffemodel": lambda i: ["cp", str(weights), str(scratch / f"copy{i}")],
-        "start of the interpreter with NumPy": lambda _: [python, "-c", "import numpy"],
-        "`convert caffe-to-onnx --no-verify`": lambda i: [
-            *convert,
-            "caffe-to-onnx",
-            *source,
-            "-o",
-            str(scratch / f"{i}.onnx"),
-            "--no-verify",
-        ],
-        "`convert caffe-to-torch --no-verify`": lambda i: [
-            *convert,
-            "caffe-to-torch",
-            *source,
-            "-o",
-            str(scratch / f"torch{i}"),
-            "--no-verify",
-        ],
-        "import of Keras": lambda _: [python, "-c", "import keras"],
-        "`convert caffe-to-keras --no-verify`": lambda i: [
-            *convert,
-            "caffe-to-keras",
-            *source,
-            "-o",
-            str(scratch / f"{i}.keras"),
-            "--no-verify",
-        ],
-        "`convert caffe-to-onnx`, verified": lambda i: [
-            *convert,
-            "caffe-to-onnx",
-            *source,
-            "-o",
-            str(scratch / f"v{i}.onnx"),
-        ],
-        "`convert caffe-to-torch`, verified": lambda i: [
-            *convert,
-            "caffe-to-torch",
-            *source,
-            "-o",
-            str(scratch / f"vtorch{i}"),
-        ],
-        "`convert caffe-to-keras`, verified": lambda i: [
-            *convert,
-            "caffe-to-keras",
-            *source,
-            "-o",
-            str(scratch / f"v{i}.keras"),
-        ],
-        "`convert --help`": lambda _: [*convert, "--help"],
+    baselines = {
+        "`cp` of the caffemodel": lambda index: ["cp", str(weights), str(scratch / f"copy{index}")],
+        "start of the interpreter with NumPy": lambda _: [sys.executable, "-c", "import numpy"],
     }
-    measured = {name: _median(job, rounds, scratch) for name, job in jobs.items()}
-    opening = [
-        float(subprocess.run([python, "-c", OPENING, str(weights)], check=True, capture_output=True).stdout)
-        for _ in range(rounds)
-    ]
-    base = sum(measured[name].seconds for name in list(measured)[:2])
+    base = {name: _median(job, rounds, scratch) for name, job in baselines.items()}
+    jobs = {
+        **{name: _conversion(name, network, weights, scratch) for name in CONVERSIONS},
+        "import keras": lambda _: [sys.executable, "-c", "import keras"],
+        "convert --help": lambda _: [*CONVERT, "--help"],
+    }
+    measured = {**base, **{f"`{name}`": _median(job, rounds, scratch) for name, job in jobs.items()}}
+    unit = sum(row.seconds for row in base.values())
     lines = ["| whole process | seconds | / (`cp` + start) | peak anonymous memory |", "|---|---:|---:|---:|"]
     lines += [
-        f"| {name} | {m.seconds:.2f} | {m.seconds / base:.2f} | {m.anonymous_bytes / 1e6:.0f} MB |"
-        for name, m in measured.items()
+        f"| {name} | {row.seconds:.2f} | {row.seconds / unit:.2f} | {row.anonymous_bytes / 1e6:.0f} MB |"
+        for name, row in measured.items()
     ]
-    return "\n".join([*lines, f"| opening the caffemodel (within a process) | {statistics.median(opening):.4f} | | |"])
+    opening = statistics.median(_opening_seconds(weights) for _ in range(rounds))
+    return "\n".join([*lines, f"| opening the caffemodel (within a process) | {opening:.4f} | | |"])
 
 
-def _median(job: Callable[[int], Sequence[str]], rounds: int, scratch: Path) -> Measured:
+def _conversion(name: str, network: Path, weights: Path, scratch: Path) -> Job:
+    command, *options = name.split()[1:]
+    suffix = SUFFIXES[command]
+    return lambda index: [
+        *CONVERT,
+        command,
+        str(network),
+        str(weights),
+        "-o",
+        str(scratch / f"m{index}{suffix}"),
+        *options,
+    ]
+
+
+def _opening_seconds(weights: Path) -> float:
+    done = subprocess.run([sys.executable, "-c", OPENING, str(weights)], check=True, capture_output=True)
+    return float(done.stdout)
+
+
+def _median(job: Job, rounds: int, scratch: Path) -> Measured:
     runs = []
     for index in range(rounds):
         before = set(scratch.iterdir())
