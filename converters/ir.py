@@ -26,7 +26,7 @@ class Node:
     name: str
     op: Op
     inputs: tuple[str, ...] = ()
-    params: Mapping[str, Array] = field(default_factory=dict)
+    params: Mapping[str, Array] = field(default_factory=dict, repr=False)
     layer: str = ""
 
     def __post_init__(self) -> None:
@@ -73,7 +73,7 @@ class Graph:
 
     name: str
     inputs: Mapping[str, Shape]
-    nodes: tuple[Node, ...]
+    nodes: tuple[Node, ...] = field(repr=False)
     outputs: Mapping[str, str]
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
     labels: tuple[str, ...] = ()
