@@ -75,7 +75,7 @@ def run_file(path: str | Path, feeds: Mapping[str, Array]) -> dict[str, Array]:
 
 def format_of(path: Path) -> Format:
     """Return what a name stands for."""
-    if path.name.endswith(".weights.h5"):
+    if path.name.endswith(files.WEIGHTS_SUFFIX):
         return "weights"
     return "keras" if path.suffix == ".keras" else "savedmodel"
 

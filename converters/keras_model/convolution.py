@@ -12,7 +12,7 @@ from converters.keras_model.library import layers, ops
 from converters.keras_model.windows import taps, zero_padded
 from converters.ops import Array, Convolution, ConvolutionTranspose, Dense, Embedding, Im2col, Op, Pads, Shape
 from converters.ops.base import positive_axis, size_of
-from converters.ops.windows import extent
+from converters.ops.windows import extent, padded
 
 _CONVOLUTIONS = {1: layers.Conv1D, 2: layers.Conv2D, 3: layers.Conv3D}
 _TRANSPOSED = {1: layers.Conv1DTranspose, 2: layers.Conv2DTranspose, 3: layers.Conv3DTranspose}
@@ -112,21 +112,22 @@ def _convolution_transpose(site: Site, op: ConvolutionTranspose) -> Tensor:
         weight = block_diagonal(weight, op.groups)
     if max(op.dilation) > 1:
         weight = inflated(weight, op.dilation)
+    # Keras fills its output up to the stride anyway, and a shorter kernel is beyond tf2onnx.
+    weight = padded(weight, tuple((0, max(s - k, 0)) for k, s in zip(weight.shape[2:], op.stride, strict=True)))
     kernel = weight.shape[2:]
     layer = _TRANSPOSED[len(kernel)](
         op.out_channels, kernel, strides=op.stride, padding="valid", use_bias=op.bias, data_format=FORMAT
     )
     y = site.learned(layer, to_channels_last(site.x), _turned(weight), *_bias(site))
-    return from_channels_last(zero_padded(y, _crops(op.pads, kernel, op.stride)))
+    return from_channels_last(zero_padded(y, _crops(op)))
 
 
-def _crops(pads: Pads, kernel: Shape, stride: Shape) -> Pads:
-    """Return what to add around Keras' output, all negative; a kernel shorter than the stride leaves a rest behind."""
-    crops = tuple((-before, -after - max(s - k, 0)) for (before, after), k, s in zip(pads, kernel, stride, strict=True))
+def _crops(op: ConvolutionTranspose) -> Pads:
+    """Return what to add around Keras' output, all negative: where strides outgrow the kernel, Keras adds a rest."""
+    windows = zip(op.pads, op.kernel, op.stride, op.dilation, strict=True)
+    crops = tuple((-before, -after - max(s - extent(k, d), 0)) for (before, after), k, s, d in windows)
     if any(amount > 0 for pair in crops for amount in pair):
-        raise UnsupportedError(
-            f"pads {pads} enlarge the output of a transposed convolution, but Keras can only crop it"
-        )
+        raise UnsupportedError(f"pads {op.pads} enlarge the output of a transposed convolution; Keras can only crop it")
     return crops
 
 

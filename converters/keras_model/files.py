@@ -24,6 +24,7 @@ from converters.keras_model.record import KEY
 from converters.ops import Array
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
+WEIGHTS_SUFFIX = ".weights.h5"
 DATE = (1980, 1, 1, 0, 0, 0)
 BLOCK_BYTES = 1 << 25
 TILE = 64
@@ -57,7 +58,7 @@ def config_json(assembly: Assembly, told: Mapping[str, Any] | None = None) -> st
 
 def architecture_path(weights: Path) -> Path:
     """Return where the architecture lies that belongs to a `.weights.h5` file."""
-    return weights.with_name(weights.name.removesuffix(".weights.h5") + ".json")
+    return weights.with_name(weights.name.removesuffix(WEIGHTS_SUFFIX) + ".json")
 
 
 def record_path(path: Path) -> Path:

@@ -29,12 +29,14 @@ def plus(x: Any, y: Any) -> Any:
 
 
 @contextmanager
-def quietly() -> Iterator[None]:
-    """Keep TensorFlow's advice (what to trace less often, where assets went) out of stderr; errors still show."""
-    logger = logging.getLogger("tensorflow")
-    before = logger.level
-    logger.setLevel(logging.ERROR)
+def quietly(*loggers: str) -> Iterator[None]:
+    """Keep what these loggers say (TensorFlow's by default: advice on tracing, where assets went) out of stderr."""
+    found = [logging.getLogger(name) for name in loggers or ("tensorflow",)]
+    levels = [logger.level for logger in found]
+    for logger in found:
+        logger.setLevel(logging.CRITICAL + 1)
     try:
         yield
     finally:
-        logger.setLevel(before)
+        for logger, level in zip(found, levels, strict=True):
+            logger.setLevel(level)

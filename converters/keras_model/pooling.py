@@ -22,6 +22,7 @@ from converters.ops import GlobalPooling, MaxUnpooling, Op, Pads, Pooling, Pooli
 from converters.ops.base import size_of
 from converters.ops.pooling import LOWEST
 
+_EXACT = 2**24  # whole numbers above are not all float32
 _MAXIMUM = {1: layers.MaxPooling1D, 2: layers.MaxPooling2D, 3: layers.MaxPooling3D}
 _AVERAGE = {1: layers.AveragePooling1D, 2: layers.AveragePooling2D, 3: layers.AveragePooling3D}
 
@@ -136,9 +137,9 @@ def _pooling_indices(site: Site, op: PoolingIndices) -> Tensor:
     columns = site.fixed(site.shape[3:], "the width")[0]
     x = padded(to_channels_last(site.wide), window_room(op, site.shape), LOWEST)
     windows = ops.stack(list(taps(x, op.kernel, op.stride, (1, 1))), axis=-1)
-    # The first maximum wins, in NumPy's argmax as in Caffe's loop; a window without any pixel above -FLT_MAX has none.
-    tap = ops.cast(ops.argmax(windows, axis=-1), "int32")
-    best = ops.max(windows, axis=-1)
+    # Of equal values top_k finds the first, as Caffe does (Keras' argmax takes 0 for more than -0). A window without a
+    # pixel above -FLT_MAX has no index.
+    best, tap = (found[..., 0] for found in ops.top_k(windows, 1))
     cell = ops.ones_like(best[:1, :, :, :1], dtype="int32")
     corner = [
         ops.subtract(ops.multiply(ops.subtract(ops.cumsum(cell, axis), 1), s), b)
@@ -153,14 +154,16 @@ def _max_unpooling(site: Site, op: MaxUnpooling) -> Tensor:
     """Look up for each output cell the last position that points to it, and take the value there."""
     rows = size_of(site.fixed(site.shape[1:2]))
     cells, places = size_of(op.size), size_of(site.fixed(site.shape[2:]))
-    values = ops.reshape(to_first(site.x), (-1, places))
+    values = ops.reshape(to_first(site.wide), (-1, places))
     index = ops.cast(ops.reshape(to_first(site.raw[1]), (-1, places)), "int32")
-    place = ops.cumsum(ops.ones_like(index), 1)
+    if places >= _EXACT:
+        raise UnsupportedError(f"maps of {places} values are too large: float32 counts only to {_EXACT}")
+    place = ops.cumsum(ops.ones_like(values), 1)
     row = ops.subtract(ops.cumsum(ops.ones_like(index[:, :1]), 0), 1)
     # Place 0, which holds a zero, points to the last cell: it says how many cells there are, whatever the batch.
     target = plus(ops.pad(index, [[0, 0], [1, 0]], constant_values=cells - 1), ops.multiply(row, cells))
     last = ops.segment_max(ops.reshape(ops.pad(place, [[0, 0], [1, 0]]), (-1,)), ops.reshape(target, (-1,)))
-    chosen = ops.maximum(ops.reshape(last, (-1, cells)), 0)
+    chosen = ops.cast(ops.maximum(ops.reshape(last, (-1, cells)), 0.0), "int32")
     y = ops.take_along_axis(ops.pad(values, [[0, 0], [1, 0]]), chosen, axis=1)
     return to_stored(site.reshape(y, (site.out[0], rows, *op.size)))
 

@@ -26,10 +26,10 @@ def _region_pooling(site: Site, op: RegionPooling) -> Tensor:
 def _bins(regions: Tensor, op: RegionPooling, which: int, limit: int) -> Bins:
     # A region is [image, x1, y1, x2, y2]: rows lie at 2 and 4, columns at 1 and 3.
     start, end = (_rounded(regions[:, at], op) for at in (2 - which, 4 - which))
-    width = ops.divide(
-        ops.cast(ops.maximum(ops.add(ops.subtract(end, start), 1.0), 1.0), "float32"), float(op.size[which])
-    )
-    width = ops.expand_dims(width, 1)
+    length = ops.cast(ops.maximum(ops.add(ops.subtract(end, start), 1.0), 1.0), "float32")
+    # No constant: a compiled graph would multiply by its reciprocal, and another rounding makes other bins.
+    count = ops.multiply(ops.cast(ops.greater(length, 0.0), "float32"), float(op.size[which]))
+    width = ops.expand_dims(ops.divide(length, count), 1)
     start = ops.expand_dims(ops.cast(start, "int32"), 1)
     at = np.arange(op.size[which], dtype=np.float32)[None]
     low = ops.cast(ops.floor(ops.multiply(width, at)), "int32")

@@ -10,9 +10,10 @@ import numpy as np
 
 from converters import formats
 from converters.errors import ConversionError, FormatError, did_you_mean
-from converters.keras_model.files import METADATA, architecture_path, record_path
+from converters.keras_model.files import METADATA, WEIGHTS_SUFFIX, architecture_path, record_path
 from converters.keras_model.layout import first, stored
 from converters.keras_model.library import keras, ops, quietly
+from converters.keras_model.names import Names
 from converters.keras_model.record import INPUTS, KEY, OUTPUTS, VALUES
 from converters.ops import Array
 
@@ -39,22 +40,36 @@ def run(path: Path, feeds: Feeds, wanted: Iterable[str] | None) -> dict[str, Arr
 def run_file(path: Path, feeds: Feeds) -> dict[str, Array]:
     """Run any model file of Keras and return its outputs by name; feeds and outputs have the model's own layout."""
     model = load(path)
-    names = list(model.input_names) if hasattr(model, "input_names") else [x.name for x in model.inputs]
+    inputs = input_tensors(model, path)
+    flat = keras.Model(inputs, model.outputs)
     with quietly():
-        found = model({name: ops.convert_to_tensor(_fed(feeds, name)) for name in names}, training=False)
+        found = flat([ops.convert_to_tensor(_fed(feeds, tensor.name)) for tensor in inputs], training=False)
     return dict(zip(output_names(model), map(_plain, keras.tree.flatten(found)), strict=True))
 
 
+def input_tensors(model: Any, path: Path) -> list[Any]:
+    """Return the inputs of a model that knows them; FormatError for one that was saved before it was built."""
+    inputs = getattr(model, "inputs", None)
+    if not inputs:
+        raise FormatError(f"{path}: the model does not know its inputs: build it, or call it once, before saving it")
+    return list(inputs)
+
+
 def output_names(model: Any) -> list[str]:
-    """Return a name for each output of a model, in order."""
-    return [str(name) for name in model.output_names]
+    """Return a name for each of `model.outputs`: the key it is returned under, or else the name of its layer."""
+    if isinstance(getattr(model, "output", None), dict):
+        names = ["/".join(map(str, keys)) for keys, _ in keras.tree.flatten_with_path(model.output)]
+    else:
+        names = list(getattr(model, "output_names", None) or [model.layers[-1].name])  # a Sequential has none
+    unique = Names()
+    return [unique.unique(name) for name in names]
 
 
 def load(path: Path) -> Any:
     """Load a model with plain Keras: a `.keras` file, or `.weights.h5` with the architecture beside it."""
     try:
         with quietly():
-            if not path.name.endswith(".weights.h5"):
+            if not path.name.endswith(WEIGHTS_SUFFIX):
                 return keras.models.load_model(path, compile=False)
             model = keras.models.model_from_json(architecture_path(path).read_text(encoding="utf-8"))
             model.load_weights(path)
@@ -67,18 +82,24 @@ def load(path: Path) -> Any:
 
 def read_record(path: Path) -> dict[str, Any]:
     """Return what a written model says of itself; FormatError where it says nothing."""
+    told = record_or_nothing(path)
+    if VALUES not in told:
+        raise FormatError(f"{path}: does not say which layer gives which value of a network; run its outputs alone")
+    return told
+
+
+def record_or_nothing(path: Path) -> dict[str, Any]:
+    """Return what a model says of itself, nothing if this package did not write it; FormatError for no model."""
     try:
-        if path.is_dir() or path.name.endswith(".weights.h5"):
+        if path.is_dir() or path.name.endswith(WEIGHTS_SUFFIX):
             told = json.loads(record_path(path).read_text(encoding="utf-8"))
         else:
             with zipfile.ZipFile(path) as archive:
                 told = json.loads(archive.read(METADATA))
     except (FileNotFoundError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise FormatError(f"{path}: not a Keras model that this package wrote: {error}") from error
-    if not isinstance(told, dict) or not isinstance(told.get(KEY), dict):
-        raise FormatError(f"{path}: does not say which layer gives which value of a network; run its outputs alone")
-    found: dict[str, Any] = told[KEY]
-    return found
+        raise FormatError(f"{path}: not a Keras model: {error}") from error
+    found = told.get(KEY) if isinstance(told, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def _every_operation(model: Any, inputs: Sequence[Array], names: set[str]) -> dict[str, Array]:

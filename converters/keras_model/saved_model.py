@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import tensorflow as tf
-
 from converters.errors import ConversionError, UnsupportedError
 from converters.keras_model.library import keras, quietly
+from converters.keras_model.tensorflow_library import tf
 from converters.ops import Array
 
 EXPORT = Path(__file__).with_name("saved_model_export.py")
