@@ -130,9 +130,14 @@ def _arg_max(site: Site, op: ArgMax) -> Tensor:
 
 def _largest(rows: Tensor, count: int, top_k: int) -> tuple[Tensor, Tensor]:
     """Return indices (float32) and values of the largest in the last axis, of equal ones the last first."""
-    # Backwards: top_k puts the first of equal values first.
-    values, places = ops.top_k(ops.flip(rows, axis=-1), top_k)
-    return ops.cast(ops.subtract(count - 1, places), "float32"), values
+    # Not by ops.argmax, nor by ops.top_k: what they make of equal values, or of 0 and -0, differs between backends.
+    if top_k == 1:
+        values = ops.max(rows, axis=-1, keepdims=True)
+        places = np.arange(count, dtype=np.float32)
+        return ops.max(ops.where(ops.equal(rows, values), places, -1.0), axis=-1, keepdims=True), values
+    order = ops.argsort(ops.negative(ops.flip(rows, axis=-1)), axis=-1)[..., :top_k]
+    places = ops.subtract(count - 1, ops.cast(order, "int32"))
+    return ops.cast(places, "float32"), ops.take_along_axis(rows, places, axis=-1)
 
 
 def _constant(site: Site, _op: Constant) -> Tensor:

@@ -137,9 +137,10 @@ def _pooling_indices(site: Site, op: PoolingIndices) -> Tensor:
     columns = site.fixed(site.shape[3:], "the width")[0]
     x = padded(to_channels_last(site.wide), window_room(op, site.shape), LOWEST)
     windows = ops.stack(list(taps(x, op.kernel, op.stride, (1, 1))), axis=-1)
-    # Of equal values top_k finds the first, as Caffe does (Keras' argmax takes 0 for more than -0). A window without a
-    # pixel above -FLT_MAX has no index.
-    best, tap = (found[..., 0] for found in ops.top_k(windows, 1))
+    best = ops.max(windows, axis=-1)
+    # Of equal values Caffe takes the first. (Keras' argmax takes 0 for more than -0.)
+    places = np.arange(size_of(op.kernel), dtype=np.int32)
+    tap = ops.min(ops.where(ops.equal(windows, ops.expand_dims(best, -1)), places, places[-1]), axis=-1)
     cell = ops.ones_like(best[:1, :, :, :1], dtype="int32")
     corner = [
         ops.subtract(ops.multiply(ops.subtract(ops.cumsum(cell, axis), 1), s), b)
