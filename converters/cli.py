@@ -24,6 +24,7 @@ def main() -> None:
             interrupts.ignore()
             _exit(["interrupted; nothing was left half-written"])
         if not isinstance(error, Exception):
+            interrupts.ignore()  # all is done: libraries that take their time to end must not spoil it
             raise
         _report(error)
 

@@ -43,7 +43,8 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     """Run the command line in this process, with a target made of NumPy beside the others."""
     monkeypatch.setitem(formats.TARGETS, "stub", stub_target.TARGET)
     monkeypatch.setitem(commands.COMMANDS, "caffe-to-stub", commands._conversion("caffe", "stub", "To the stub."))
-    monkeypatch.setattr(interrupts, "install", lambda: None)
+    for touching_signals in ("install", "ignore"):
+        monkeypatch.setattr(interrupts, touching_signals, lambda: None)
     monkeypatch.setenv("COLUMNS", "80")
 
     def run(*words: object) -> Ended:

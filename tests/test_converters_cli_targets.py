@@ -31,7 +31,8 @@ Run = Callable[..., Ended]
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    monkeypatch.setattr(interrupts, "install", lambda: None)
+    for touching_signals in ("install", "ignore"):
+        monkeypatch.setattr(interrupts, touching_signals, lambda: None)
     monkeypatch.chdir(tmp_path)
 
     def run(*words: object) -> Ended:
