@@ -104,7 +104,8 @@ def write(
         trials: list[Trial] = []
         if options.verify:
             prover = Prover(graph, partial(writer.run, graph, stage.path), tolerance(options), progress)
-            trials = prover.trials(axes.axes, samples)
+            with stage.writing():  # a target may need copies beside what it runs
+                trials = prover.trials(axes.axes, samples)
             refuse_failures(trials)
         done = Conversion(graph, target, options.dtype, (), None, tuple(trials), axes, seconds)
         return finish(done, stage, options, files_read)

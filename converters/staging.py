@@ -99,10 +99,13 @@ class Stage:
         """Turn a failure of the file system inside the block into one message that names the output."""
         try:
             yield
-        except OSError as error:
-            if self._ours(error):
-                raise cannot_write(self.out, error) from error
+        except ConversionError:
             raise
+        except OSError as error:
+            if error.errno and not self._ours(error):
+                raise
+            number = error.errno or self._full(error)
+            raise cannot_write(self.out, OSError(number, os.strerror(number)) if number else error) from error
         except Exception as error:
             full = self._full(error)  # libraries in C++ have kinds of their own for a full disk
             if full:

@@ -1,6 +1,7 @@
 """The command line with the real targets: every kind of artefact, verified again afterwards; and models of others."""
 
 import json
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -125,6 +126,19 @@ def test_models_that_cannot_be_compared_are_refused(run: Run) -> None:
         done = run("verify", "vgg-face-tiny", "--against", name)
         assert done.status == 1 and message in done.err, done.err
         assert "Traceback" not in done.err and "unexpected" not in done.err
+
+
+@pytest.mark.parametrize("name", ["net.pt", "net.pt2", "net.weights.h5"])
+def test_writers_in_native_code_survive_a_write_that_fails(tmp_path: Path, name: str) -> None:
+    limited = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (300 << 10, resource.RLIM_INFINITY)); "
+    command = "caffe-to-keras" if name.endswith(".h5") else "caffe-to-torch"
+    words = [sys.executable, "-c", limited + "from converters.cli import main; main()", command, "vgg-face-tiny"]
+    done = subprocess.run(
+        [*words, "-o", str(tmp_path / name)], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr == f"error: {tmp_path / name}: cannot be written: File too large; nothing was left behind\n"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_keras_to_onnx_is_proved_by_its_outputs(run: Run, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ import stub_target
 from converters import formats, interrupts, pipeline, proof, staging
 from converters.errors import ConversionError, ParityError, UnsupportedError
 from converters.options import Options, UsageError
+from converters.patient_file import patient_file
 
 TINY = prototxt.find("vgg-face-tiny")
 ROOT = Path(__file__).parent.parent
@@ -259,6 +260,19 @@ def test_a_file_size_limit_is_one_message(tmp_path: Path) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, old)
     assert names(tmp_path) == []
+
+
+def test_a_failure_of_a_patient_file_is_told_at_the_end() -> None:
+    taken = []
+
+    def write() -> None:
+        with patient_file(Path("/dev/full")) as file:
+            taken.extend(file.write(b"x" * 100_000) for _ in range(3))
+            raise RuntimeError("stumbled later")
+
+    with pytest.raises(OSError, match="No space left"):
+        write()
+    assert taken == [100_000] * 3
 
 
 def test_a_device_is_never_replaced() -> None:

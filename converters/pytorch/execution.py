@@ -13,6 +13,7 @@ import torch
 from converters.errors import ConversionError, UnsupportedError
 from converters.ir import Graph
 from converters.ops import Array
+from converters.patient_file import patient_file
 from converters.pytorch.network import Network
 from converters.pytorch.probe import Probe
 
@@ -53,7 +54,7 @@ def executed(source: str, path: Path) -> ModuleType:
 
 def save_state(path: Path, network: Network) -> None:
     """Write a plain state_dict with torch.save; the same input gives the same bytes whatever the file is called."""
-    with path.open("wb") as file:
+    with patient_file(path) as file:
         torch.save({name: _tensor(array) for name, array in network.stored_state().items()}, file)
 
 
@@ -75,7 +76,7 @@ def save_program(path: Path, graph: Graph, network: Network, open_axes: Mapping[
             f"torch.export cannot write network '{graph.name}' as a program{axes}: {reason}; leave fewer axes open, or "
             "write a module, which takes every size that the network allows"
         ) from error
-    with path.open("wb") as file:
+    with patient_file(path) as file:
         torch.export.save(program, file, extra_files={METADATA_FILE: json.dumps(network.metadata, sort_keys=True)})
 
 
