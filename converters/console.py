@@ -85,11 +85,19 @@ def amount(count: int, units: Sequence[tuple[int, str]]) -> str:
     return str(count)
 
 
-def table(*columns: str, numbers: Sequence[str] = ()) -> Table:
-    """Make an empty table; the columns in `numbers` are aligned at the right."""
-    made = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+def table(*columns: str, numbers: Sequence[str] = (), kept: str = "", shortened: str = "") -> Table:
+    """Make an empty table; the columns in `numbers` are aligned at the right.
+
+    Where a line does not suffice, the column `shortened` is cut and the column `kept` stays whole.
+    """
+    made = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
     for column in columns:
-        made.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
+        made.add_column(
+            column,
+            justify="right" if column in numbers else "left",
+            overflow="ellipsis" if column == shortened else "fold",
+            no_wrap=column == kept,
+        )
     return made
 
 
@@ -99,37 +107,35 @@ def show_conversion(done: Conversion) -> None:
         show_trials(done.trials)
     else:
         say("not verified: nothing is claimed about what this model computes", "yellow")
-    for axis, reason in done.open_axes.reasons.items():
-        say(f"the {axis} is fixed, because {reason}")
     if done.trials and done.dtype == "float16":
         loss = max(trial.report.largest for trial in done.trials)
         say(f"float16 costs up to {loss:.1e} of a value's maximum, compared with float32")
-    kept = f", open axes: {', '.join(done.open_axes.axes)}" if done.open_axes.axes else ""
-    written = ", ".join(f"{path} ({amount(path.stat().st_size, BYTES)})" for path in done.files)
-    say(f"wrote {written} in {done.write_seconds:.2f} s{kept}")
+    for axis, reason in done.open_axes.reasons.items():
+        say(f"the {axis} is fixed: {reason}")
+    kept = f"; open axes: {', '.join(done.open_axes.axes)}" if done.open_axes.axes else ""
+    written = [f"{path} ({amount(path.stat().st_size, BYTES)})" for path in done.files]
+    alone = f" {written[0]}" if len(written) == 1 else f" {len(written)} files"
+    say(f"wrote{alone} in {done.write_seconds:.2f} s{kept}")
+    for line in written if len(written) > 1 else ():
+        say(f"  {line}")
     if done.certificate:
         say(f"certificate: {done.certificate}")
 
 
 def show_trials(trials: Sequence[Trial]) -> None:
     """Print every compared node with its difference in each trial, and the verdict."""
-    titles = _titles(trials)
-    columns = [f"difference at\n{title}" for title in titles]
-    shown = table("node", "op", "output", *columns, numbers=columns)
+    titles = [trial.title if trial.seed is None else trial.title.replace(" ", "\n") for trial in trials]
+    columns = [title if titles.count(title) == 1 else f"{title} ({index})" for index, title in enumerate(titles)]
+    shown = table("node", "op", "output", *columns, numbers=columns, kept="node", shortened="op")
     found = [{node.node: node for node in trial.report.nodes} for trial in trials]
     nodes = {node.node: node for trial in trials for node in trial.report.nodes}
     for name, latest in nodes.items():
         node = found[0].get(name, latest)
-        cells = [_difference(by_name.get(name)) for by_name in found]
-        shown.add_row(node.node, node.op, sizes(node.shape), *cells)
+        shown.add_row(node.node, node.op, sizes(node.shape), *(_difference(by_name.get(name)) for by_name in found))
+    say("largest difference from the reference, as a fraction of the value's largest:")
     out.print(shown)
-    for trial, title in zip(trials, titles, strict=True):
-        show_verdict(trial, title)
-
-
-def _titles(trials: Sequence[Trial]) -> list[str]:
-    titles = [trial.title if trial.seed is None else sizes(next(iter(trial.shapes.values()))) for trial in trials]
-    return [title if titles.count(title) == 1 else f"{title} ({index + 1})" for index, title in enumerate(titles)]
+    for trial in trials:
+        show_verdict(trial)
 
 
 def _difference(node: Any) -> Text:
@@ -139,28 +145,27 @@ def _difference(node: Any) -> Text:
     return Text(text if node.ok else f"{text} !", "" if node.ok else "bold red")
 
 
-def show_verdict(trial: Trial, title: str) -> None:
-    """Print what one trial came to: how many values agree, the largest difference and where it is, how long it took."""
+def show_verdict(trial: Trial) -> None:
+    """Print what one trial came to: how many values agree, the largest difference and where it is, what was fed."""
     report = trial.report
-    for warning in report.warnings:
-        warn([f"{title}: {warning}"])
-    fed = ", ".join(f"{name} {sizes(shape)}" for name, shape in trial.shapes.items())
-    seed = "" if trial.seed is None else f", seed {trial.seed}"
-    took = f"reference {trial.reference_seconds:.2f} s, target {trial.target_seconds:.2f} s"
+    warn([f"{trial.title}: {warning}" for warning in report.warnings])
     if report.ok:
-        worst = max(report.nodes, key=lambda node: node.difference, default=None)
-        where = f", largest difference {worst.difference:.1e} at {worst.node}" if worst else ""
         count = len(report.nodes)
         agree = f"all {count} values agree" if count > 1 else "the one value compared agrees"
-        say(f"{trial.title}: {agree}{where} (tolerance {report.tolerance:g})", "green")
+        say(f"{trial.title}: {agree} (tolerance {report.tolerance:g})", "green")
     else:
         say(f"{trial.title}: differs (tolerance {report.tolerance:g})", "bold red")
-    say(f"  fed: {fed}{seed}; {took}")
+    fed = ", ".join(f"{name} {sizes(shape)}" for name, shape in trial.shapes.items())
+    seed = "" if trial.seed is None else f", seed {trial.seed}"
+    say(f"  fed {fed}{seed}; reference {trial.reference_seconds:.2f} s, target {trial.target_seconds:.2f} s")
+    worst = max(report.nodes, key=lambda node: node.difference, default=None)
+    if worst is not None and isfinite(worst.difference):
+        say(f"  largest difference {worst.difference:.1e}, at {worst.node}")
     for node in report.nodes:
         if node.ok and node.note:
             say(f"  {node.node}: {node.difference:.1e}, {node.note}")
     if report.not_compared:
-        say(f"  not compared, because the target does not return them: {_some(report.not_compared)}")
+        say(f"  not returned, and so not compared: {_some(report.not_compared)}")
 
 
 def conversion_json(done: Conversion) -> dict[str, Any]:
