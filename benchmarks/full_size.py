@@ -20,7 +20,7 @@ from benchmarks import full_size_model
 
 SAMPLE_SECONDS = 0.01
 OPENING = (
-    "import sys, time; from converters.caffe_weights import read_weights; start = time.perf_counter(); "
+    "import sys, time; from converters.caffe.weights import read_weights; start = time.perf_counter(); "
     "read_weights(sys.argv[1]); print(time.perf_counter() - start)"
 )
 

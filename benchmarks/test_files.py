@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 import prototxt
-from converters.caffe_net import resolve
-from converters.caffe_text import parse, read_prototxt
-from converters.caffe_weights import read_weights
+from converters.caffe.net import resolve
+from converters.caffe.text import parse, read_prototxt
+from converters.caffe.weights import read_weights
 from converters.from_caffe import read_caffe
 from converters.ir import Graph
 

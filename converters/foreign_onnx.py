@@ -6,7 +6,7 @@ from pathlib import Path
 import onnxruntime
 
 from converters.errors import FormatError
-from converters.onnx_running import FATAL_ONLY, REFUSALS, run_file
+from converters.onnx_model.running import FATAL_ONLY, REFUSALS, run_file
 from converters.ops import Array
 
 OpenShape = tuple[int | None, ...]

@@ -9,10 +9,10 @@ from types import ModuleType
 import numpy as np
 
 from converters import formats, passes
-from converters.caffe_files import check_regular
 from converters.errors import ConversionError, ParityError
 from converters.hashing import FileHashes, short_names
 from converters.ir import Graph, Source
+from converters.model_files import check_regular
 from converters.ops import Array, Shape
 from converters.options import Options, UsageError
 from converters.parity import NodeDifference, Report

@@ -24,8 +24,8 @@ from converters.keras_model import running
 from converters.keras_model.library import keras, quietly
 from converters.keras_model.names import Names
 from converters.keras_model.tensorflow_library import tf
-from converters.onnx_file import write
-from converters.onnx_ops.building import Initializer
+from converters.onnx_model.building import Initializer
+from converters.onnx_model.file import write
 from converters.ops import Array
 
 # isort: split
@@ -60,7 +60,7 @@ def differences(
     """Run both models on the same feeds, in Keras' layout, and return max |difference| / max |Keras'| per output."""
     expected = running.run_file(Path(model), feeds)
     turned = {name: a.transpose(0, 3, 1, 2) if name in inputs_as_nchw else a for name, a in feeds.items()}
-    got: dict[str, Array] = formats.load("converters.onnx_running").run_file(Path(path), turned)
+    got: dict[str, Array] = formats.load("converters.onnx_model.running").run_file(Path(path), turned)
     if list(got) != list(expected):
         raise ConversionError(f"{path}: has the outputs {', '.join(got)}, expected {', '.join(expected)}")
     return {name: _difference(got[name], array) for name, array in expected.items()}
@@ -188,30 +188,41 @@ def _permutation(node: NodeProto, rank: int) -> list[int]:
 def _rename(proto: ModelProto, wanted: Mapping[str, str]) -> dict[str, str]:
     """Give tensors and nodes names that do not count what else this process has converted; return old name -> new.
 
-    Inputs and outputs keep theirs, and `wanted` has names for others.
+    Inputs and outputs keep theirs, and `wanted` has names for others. A constant is called after its first reader:
+    which one of equal constants tf2onnx has kept, the name it gave tells.
     """
     graph = proto.graph
-    fixed = [value.name for value in (*graph.input, *graph.output)]
     unique, nodes = Names(), Names()
-    names = {name: unique.unique(name) for name in fixed}
-    for name in (*wanted, *(name for node in graph.node for ends in (node.input, node.output) for name in ends)):
-        if name and name not in names:
-            names[name] = unique.unique(wanted.get(name, _NUMBERED.sub("", name)))
-    stored = sorted((tensor for tensor in graph.initializer if tensor.name in names), key=lambda t: names[t.name])
-    for tensor in stored:
-        tensor.name = names[tensor.name]
-    graph.ClearField("initializer")
-    graph.initializer.extend(stored)
+    names = {value.name: unique.unique(value.name) for value in (*graph.input, *graph.output)}
+    names |= {name: unique.unique(wanted[name]) for name in wanted if name not in names}
     for node in graph.node:
         node.name = nodes.unique(_NUMBERED.sub("", node.name))
+        for name in filter(None, node.output):
+            names[name] = names.get(name) or unique.unique(_NUMBERED.sub("", name))
+        for place, name in enumerate(node.input):
+            if name and name not in names:
+                names[name] = unique.unique(f"{names[node.output[0]]}/{place}")
         for ends in (node.input, node.output):
             ends[:] = [names.get(name, name) for name in ends]
+    _keep_constants(graph, names)
+    _name_open_sizes(graph)
+    return names
+
+
+def _keep_constants(graph: GraphProto, names: Mapping[str, str]) -> None:
+    read = sorted((tensor for tensor in graph.initializer if tensor.name in names), key=lambda t: names[t.name])
+    for tensor in read:
+        tensor.name = names[tensor.name]
+    graph.ClearField("initializer")
+    graph.initializer.extend(read)
+
+
+def _name_open_sizes(graph: GraphProto) -> None:
     graph.ClearField("value_info")
     for value in (*graph.input, *graph.output):
         for axis, size in enumerate(value.type.tensor_type.shape.dim):
             if size.dim_param:
                 size.dim_param = f"{value.name}_{axis}"
-    return names
 
 
 def _describe(proto: ModelProto, model: Any, source: Path) -> None:

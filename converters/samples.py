@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from converters import formats, passes
-from converters.caffe_files import check_regular
 from converters.errors import ConversionError, FormatError, ShapeError
 from converters.ir import Graph, Preprocessing
+from converters.model_files import check_regular
 from converters.ops import Array
 from converters.side_files import read_array
 

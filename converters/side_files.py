@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from converters import formats
-from converters.caffe_files import check_regular
-from converters.caffe_weights import read_blob
+from converters.caffe.weights import read_blob
 from converters.errors import FormatError
+from converters.model_files import check_regular
 from converters.ops import Array
 
 MEAN_NAMES = ("averageImage", "image_mean", "mean_image", "mean")
@@ -68,7 +68,7 @@ def _mean_of_blob(path: Path) -> Array:
 
 def _mean_of_mat(path: Path) -> Array:
     """Return the mean in a MAT-file: the array of a telling name at any depth, or else the only array."""
-    variables = formats.load("converters.mat_files").read_mat(path)
+    variables = formats.load("converters.matlab.files").read_mat(path)
     arrays = list(_arrays(variables))
     named = [array for name in MEAN_NAMES for found, array in arrays if found == name]
     if not named and len(arrays) != 1:

@@ -9,7 +9,7 @@ import numpy as np
 
 import prototxt
 from converters import formats, passes
-from converters.caffe_net import NetState
+from converters.caffe.net import NetState
 from converters.errors import ConversionError, did_you_mean
 from converters.hashing import FileHashes, short_names
 from converters.ir import Graph, Preprocessing

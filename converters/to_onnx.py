@@ -17,8 +17,7 @@ from onnx import ModelProto, ValueInfoProto, helper
 from converters import formats, ops
 from converters.errors import ConversionError, UnsupportedError
 from converters.ir import Graph, Node, Preprocessing
-from converters.onnx_file import VALUES_KEY, write
-from converters.onnx_ops import (
+from converters.onnx_model import (
     activation,
     arithmetic,
     convolution,
@@ -30,8 +29,9 @@ from converters.onnx_ops import (
     sampling,
     shape,
 )
-from converters.onnx_ops.building import AXIS_NAMES, FLOAT16, FLOAT32, Builder, Site, Value, finish, onnx_type
-from converters.onnx_ops.sizes import AXES, UNNAMED, OpenSizes, open_sizes
+from converters.onnx_model.building import AXIS_NAMES, FLOAT16, FLOAT32, Builder, Site, Value, finish, onnx_type
+from converters.onnx_model.file import VALUES_KEY, write
+from converters.onnx_model.sizes import AXES, UNNAMED, OpenSizes, open_sizes
 from converters.ops import Array, Op
 
 # From 18 on every op that has a form has a faithful one. Later ones gain nothing: AveragePool-19 counts wrongly in
@@ -86,12 +86,12 @@ def run(
     The file says itself which tensor is which value; other targets need the graph for that. `wanted` None means all of
     them. Feeds may have another size where the file leaves axes open.
     """
-    return dict(formats.load("converters.onnx_running").run(Path(path), feeds, wanted))
+    return dict(formats.load("converters.onnx_model.running").run(Path(path), feeds, wanted))
 
 
 def run_file(path: str | Path, feeds: Mapping[str, Array]) -> dict[str, Array]:
     """Run any ONNX file in onnxruntime on the CPU, optimised as usual, and return its outputs by name."""
-    return dict(formats.load("converters.onnx_running").run_file(Path(path), feeds))
+    return dict(formats.load("converters.onnx_model.running").run_file(Path(path), feeds))
 
 
 def _model(graph: Graph, opset: int | None, dynamic: Sequence[str], dtype: str) -> tuple[Builder, ModelProto]:

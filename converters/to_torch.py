@@ -11,16 +11,16 @@ from converters import formats, ops
 from converters.errors import ConversionError, UnsupportedError
 from converters.ir import Graph, Node
 from converters.ops import Array, Op
-from converters.pytorch import activation, arithmetic, convolution, normalization, pooling, sequence, shape
-from converters.pytorch.layer import Layer, Site
-from converters.pytorch.names import file_stem
-from converters.pytorch.network import Network
-from converters.pytorch.plan import needed
-from converters.pytorch.shape_texts import batch_inputs
-from converters.pytorch.weights import write_safetensors
 from converters.roles import map_inputs
+from converters.torch_model import activation, arithmetic, convolution, normalization, pooling, sequence, shape
+from converters.torch_model.layer import Layer, Site
+from converters.torch_model.names import file_stem
+from converters.torch_model.network import Network
+from converters.torch_model.plan import needed
+from converters.torch_model.shape_texts import batch_inputs
+from converters.torch_model.weights import write_safetensors
 
-EXECUTION = "converters.pytorch.execution"
+EXECUTION = "converters.torch_model.execution"
 STATE_DICT, PROGRAM, WEIGHTS = ".pt", ".pt2", ".safetensors"
 UNTRACEABLE = (ops.DetectionOutput, ops.RegionPooling)
 

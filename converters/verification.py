@@ -8,10 +8,10 @@ from types import ModuleType
 
 import prototxt
 from converters import formats, parity, passes
-from converters.caffe_files import check_regular
 from converters.errors import ConversionError, FormatError, ParityError
 from converters.foreign import open_foreign
 from converters.ir import Graph
+from converters.model_files import check_regular
 from converters.ops import Array
 from converters.options import Options, UsageError
 from converters.pipeline import tolerance

@@ -7,8 +7,9 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from converters import onnx_running, to_onnx
+from converters import to_onnx
 from converters.ir import Graph
+from converters.onnx_model import running
 from converters.ops import Array
 
 
@@ -26,7 +27,7 @@ def run(model: Graph, folder: Path, feeds: dict[str, Array], wanted: list[str] |
 
 def optimised(folder: Path, feeds: dict[str, Array]) -> dict[str, Array]:
     """Run what `saved` wrote as users do; outputs by their names in the file."""
-    return onnx_running.run_file(folder / "model.onnx", feeds)
+    return running.run_file(folder / "model.onnx", feeds)
 
 
 def shape_of(info: onnx.ValueInfoProto) -> list[int | str]:

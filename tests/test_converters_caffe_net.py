@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 import cases
-from converters.caffe_layer_types import V0_TYPES, V1_TYPES
-from converters.caffe_net import Layer, Net, NetState, resolve
-from converters.caffe_schema import enum_values
-from converters.caffe_text import parse, read_prototxt
-from converters.caffe_tree import Message
+from converters.caffe.layer_types import V0_TYPES, V1_TYPES
+from converters.caffe.net import Layer, Net, NetState, resolve
+from converters.caffe.schema import enum_values
+from converters.caffe.text import parse, read_prototxt
+from converters.caffe.tree import Message
 from converters.errors import FormatError
 
 

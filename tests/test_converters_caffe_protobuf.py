@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from converters.caffe_schema import Field, enum_values, fields, is_enum
-from converters.caffe_text import parse
-from converters.caffe_tree import Message
+from converters.caffe.schema import Field, enum_values, fields, is_enum
+from converters.caffe.text import parse
+from converters.caffe.tree import Message
 from converters.errors import FormatError
 
 protobuf = pytest.importorskip("google.protobuf")

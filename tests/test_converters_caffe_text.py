@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 import cases
-from converters.caffe_schema import enum_values, fields, is_enum
-from converters.caffe_text import MAX_FILE_BYTES, parse, read_prototxt
-from converters.caffe_tree import Message
+from converters.caffe.schema import enum_values, fields, is_enum
+from converters.caffe.text import MAX_FILE_BYTES, parse, read_prototxt
+from converters.caffe.tree import Message
 from converters.errors import FormatError
 
 
@@ -343,7 +343,7 @@ def test_nesting_is_bounded_for_unknown_fields() -> None:
 
 
 def test_values_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("converters.caffe_text.MAX_VALUES", 1000)
+    monkeypatch.setattr("converters.caffe.text.MAX_VALUES", 1000)
     assert "more than 1000 values" in only_problem("input_dim: 1 " * 1001)
     assert len(parse("input_dim: 1 " * 1000, "net.prototxt").all("input_dim")) == 1000
 

@@ -11,8 +11,8 @@ import pytest
 
 import caffe_files as files
 import cases
-from converters.caffe_blobs import Blob, Weights
-from converters.caffe_weights import read_blob, read_weights
+from converters.caffe.blobs import Blob, Weights
+from converters.caffe.weights import read_blob, read_weights
 from converters.errors import FormatError
 
 VALUES = [0.5, -1.0, 2.0, 3.25, -4.0, 5.0]
@@ -281,9 +281,9 @@ def test_lying_lengths_and_broken_tags(tmp_path: Path, data: bytes) -> None:
     ids=["layers", "blobs", "fields", "alternating"],
 )
 def test_bombs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: bytes, part: str) -> None:
-    monkeypatch.setattr("converters.caffe_weights.MAX_LAYERS", 1000)
-    monkeypatch.setattr("converters.caffe_weights.MAX_BLOBS", 1000)
-    monkeypatch.setattr("converters.caffe_wire.MAX_ENTRIES", 3000)
+    monkeypatch.setattr("converters.caffe.weights.MAX_LAYERS", 1000)
+    monkeypatch.setattr("converters.caffe.weights.MAX_BLOBS", 1000)
+    monkeypatch.setattr("converters.caffe.wire.MAX_ENTRIES", 3000)
     (problem,) = problems(written(tmp_path, data))
     assert part in problem
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cases import Array, CaffeCase, caffe_case, caffe_cases, caffe_reject, caffe_rejects
-from converters.caffe_net import NetState
+from converters.caffe.net import NetState
 from converters.errors import ConversionError
 from converters.from_caffe import read_caffe
 from converters.from_caffe.training import DATA_LAYERS, LOSS_LAYERS

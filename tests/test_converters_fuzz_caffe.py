@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 
 import caffe_files as files
 import cases
-from converters.caffe_net import NetState, resolve
-from converters.caffe_schema import Field, enum_values, fields, is_enum
-from converters.caffe_text import parse, read_prototxt
-from converters.caffe_tree import Message
-from converters.caffe_weights import read_blob, read_weights
+from converters.caffe.net import NetState, resolve
+from converters.caffe.schema import Field, enum_values, fields, is_enum
+from converters.caffe.text import parse, read_prototxt
+from converters.caffe.tree import Message
+from converters.caffe.weights import read_blob, read_weights
 from converters.errors import ConversionError
 
 STATES = (NetState(), NetState("TRAIN", 3, ("deploy",)))

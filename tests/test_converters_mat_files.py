@@ -15,8 +15,8 @@ import scipy.io.matlab
 
 from cases import DATA, MATCONVNET, matconvnet_case
 from converters.errors import FormatError
-from converters.mat_files import Opaque, StructArray, read_mat
-from converters.mat_v5 import HEADER_SIZE
+from converters.matlab.files import Opaque, StructArray, read_mat
+from converters.matlab.v5 import HEADER_SIZE
 from matlab_files import cell, struct_array
 
 with zipfile.ZipFile(DATA / MATCONVNET) as archive:

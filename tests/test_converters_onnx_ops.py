@@ -11,7 +11,7 @@ from onnx import TensorProto
 from converters import ops, to_onnx
 from converters.errors import ConversionError, UnsupportedError
 from converters.ir import Graph, Node
-from converters.onnx_ops.sizes import OpenSizes, open_sizes
+from converters.onnx_model.sizes import OpenSizes, open_sizes
 from converters.ops import Array
 from onnx_models import optimised, random_feeds, run, saved, shape_of
 from op_examples import EXAMPLES

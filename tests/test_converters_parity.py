@@ -5,7 +5,7 @@ import pytest
 
 from cases import caffe_case, caffe_cases
 from converters import ops, parity
-from converters.caffe_net import NetState
+from converters.caffe.net import NetState
 from converters.errors import ParityError, ShapeError
 from converters.from_caffe import read_caffe
 from converters.ir import Graph, Preprocessing

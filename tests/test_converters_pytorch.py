@@ -20,10 +20,10 @@ from converters import ops, to_torch
 from converters.from_caffe import read_caffe
 from converters.ir import Graph, Node, Preprocessing, Source
 from converters.ops import Array, Shape
-from converters.pytorch.block_sources import BLOCKS, import_lines, names_used
-from converters.pytorch.layer import code, number, short
-from converters.pytorch.line_folding import WIDTH, folded
-from converters.pytorch.names import (
+from converters.torch_model.block_sources import BLOCKS, import_lines, names_used
+from converters.torch_model.layer import code, number, short
+from converters.torch_model.line_folding import WIDTH, folded
+from converters.torch_model.names import (
     MODULE_ATTRIBUTES,
     MODULE_NAMES,
     class_name,
@@ -33,7 +33,7 @@ from converters.pytorch.names import (
     mention,
     plain,
 )
-from converters.pytorch.probe import Probe
+from converters.torch_model.probe import Probe
 from op_examples import EXAMPLES
 from op_values import assert_close
 

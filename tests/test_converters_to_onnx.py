@@ -12,9 +12,10 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from converters import onnx_file, ops, to_onnx
+from converters import ops, to_onnx
 from converters.errors import ConversionError, FormatError, UnsupportedError
 from converters.ir import Graph, Node, Preprocessing, Source
+from converters.onnx_model import file as onnx_model_file
 from converters.ops import Array, Shape
 from onnx_models import initializers, optimised, random_feeds, run, saved
 from op_values import assert_close
@@ -188,7 +189,7 @@ def test_external_data_on_demand(tmp_path: Path) -> None:
 
 
 def test_external_data_where_a_file_would_be_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(onnx_file, "LARGEST_MESSAGE", 4000)
+    monkeypatch.setattr(onnx_model_file, "LARGEST_MESSAGE", 4000)
     model = graph({"x": (1, 30)}, [("a", ops.Dense(40), "x"), ("b", ops.Dense(50), "a"), ("c", ops.Dense(2), "b")])
     files = to_onnx.save(model, tmp_path / "model.onnx")
     assert len(files) == 2
@@ -228,7 +229,7 @@ def test_weights_of_other_types_become_single_precision(dtype: Any, tmp_path: Pa
 
 def test_a_frame_is_read_without_the_weights(tmp_path: Path) -> None:
     saved(face(outputs={"prob": "prob", "fc7": "fc7"}), tmp_path)
-    frame = onnx_file.read_frame(tmp_path / "model.onnx")
+    frame = onnx_model_file.read_frame(tmp_path / "model.onnx")
     assert [output.name for output in frame.graph.output] == ["prob", "fc7"]
     assert not frame.graph.node and not frame.graph.initializer
     assert {entry.key for entry in frame.metadata_props} >= {"values"}

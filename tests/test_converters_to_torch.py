@@ -20,7 +20,7 @@ from converters.errors import ConversionError, ShapeError, UnsupportedError
 from converters.from_caffe import read_caffe
 from converters.ir import Graph, Node, Preprocessing, Source
 from converters.ops import Array, Shape
-from converters.pytorch.weights import CHUNK_BYTES, chunks, write_safetensors
+from converters.torch_model.weights import CHUNK_BYTES, chunks, write_safetensors
 from op_examples import EXAMPLES
 from op_values import Example, assert_close
 

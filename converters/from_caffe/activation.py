@@ -2,7 +2,7 @@
 
 from math import e
 
-from converters.caffe_tree import Message
+from converters.caffe.tree import Message
 from converters.errors import ShapeError
 from converters.from_caffe.layer import LayerFunction, LayerReading, Made
 from converters.ops import (

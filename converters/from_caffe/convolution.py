@@ -1,6 +1,6 @@
 """Convolution, Deconvolution, the forks' depthwise types, InnerProduct, Embed and Im2col."""
 
-from converters.caffe_tree import Message
+from converters.caffe.tree import Message
 from converters.errors import ShapeError
 from converters.from_caffe.layer import LayerFunction, LayerReading, Made
 from converters.ops import Convolution, ConvolutionTranspose, Dense, Embedding, Im2col, Shape

@@ -1,6 +1,6 @@
 """SSD's PriorBox and DetectionOutput."""
 
-from converters.caffe_tree import Message
+from converters.caffe.tree import Message
 from converters.errors import ShapeError, UnsupportedError
 from converters.from_caffe.layer import LayerFunction, LayerReading, Made
 from converters.ops import DetectionOutput, PriorBox

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from converters.caffe_net import Layer
-from converters.caffe_tree import Message
+from converters.caffe.net import Layer
+from converters.caffe.tree import Message
 from converters.errors import ShapeError
 from converters.from_caffe.learned import LayerBlobs
 from converters.ir import Node, unique_name

@@ -11,9 +11,9 @@ from math import ceil, prod
 
 import numpy as np
 
-from converters.caffe_blobs import Blob, Weights
-from converters.caffe_net import Layer
-from converters.caffe_tree import Message
+from converters.caffe.blobs import Blob, Weights
+from converters.caffe.net import Layer
+from converters.caffe.tree import Message
 from converters.ops import Array, Shape
 
 # What a filler that draws random numbers makes cannot be known.

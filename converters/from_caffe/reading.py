@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from converters.caffe_net import Layer, NetState, resolve
-from converters.caffe_text import read_prototxt
-from converters.caffe_weights import read_weights
+from converters.caffe.net import Layer, NetState, resolve
+from converters.caffe.text import read_prototxt
+from converters.caffe.weights import read_weights
 from converters.errors import ConversionError, ShapeError, UnsupportedError, did_you_mean
 from converters.from_caffe import (
     activation,

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from converters.caffe_net import Layer
-from converters.caffe_tree import Message
+from converters.caffe.net import Layer
+from converters.caffe.tree import Message
 from converters.errors import ShapeError
 from converters.from_caffe.learned import Learned
 from converters.ir import Preprocessing

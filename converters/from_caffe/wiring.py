@@ -7,7 +7,7 @@ A blob that an in-place layer overwrites becomes a new value; layers after it re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from converters.caffe_net import Layer
+from converters.caffe.net import Layer
 from converters.errors import ShapeError, UnsupportedError
 
 # Types whose code may read and write the same memory. Elsewhere the original computes garbage or stops.

@@ -12,7 +12,7 @@ import numpy as np
 from converters.errors import FormatError, did_you_mean
 from converters.from_matconvnet.fields import described
 from converters.from_matconvnet.walk import BLOCK_PREFIX, LAYERS, LayerEntry, Walk, how_to_state
-from converters.mat_files import StructArray, Value
+from converters.matlab.files import StructArray, Value
 from converters.ops import Shape
 
 # Properties of any block that say nothing about what it computes.

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from converters.errors import ShapeError
-from converters.mat_files import Opaque, StructArray, Value
+from converters.matlab.files import Opaque, StructArray, Value
 from converters.ops import Array, Pads, Shape
 
 Pair = tuple[int, int]

@@ -8,7 +8,7 @@ import numpy as np
 from converters.errors import ShapeError
 from converters.from_matconvnet.fields import Fields, described, size_text
 from converters.ir import Node, unique_name
-from converters.mat_files import Value
+from converters.matlab.files import Value
 from converters.ops import Array, Op, Shape
 
 # MATLAB's axes H W C N are these of ours: an axis (1-based in MATLAB) -> its place in (batch, channels, height, width).

@@ -7,7 +7,7 @@ import numpy as np
 
 from converters.from_matconvnet.fields import size_text
 from converters.ir import Preprocessing
-from converters.mat_files import StructArray, Value
+from converters.matlab.files import StructArray, Value
 from converters.ops import Array, Shape
 
 

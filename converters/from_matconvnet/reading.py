@@ -11,7 +11,7 @@ from converters.from_matconvnet.meta import Meta
 from converters.from_matconvnet.simplenn import INPUT, read_simplenn
 from converters.from_matconvnet.walk import Walk
 from converters.ir import Graph, Source
-from converters.mat_files import Opaque, StructArray, Value, read_mat
+from converters.matlab.files import Opaque, StructArray, Value, read_mat
 from converters.ops import Shape
 
 # Variables of a network; a training snapshot holds the solver's state beside them, as large as the weights.

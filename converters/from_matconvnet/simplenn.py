@@ -8,7 +8,7 @@ from converters.errors import FormatError
 from converters.from_matconvnet.fields import described
 from converters.from_matconvnet.walk import BLOCK_PREFIX, LAYERS, LayerEntry, Walk, how_to_state
 from converters.ir import unique_name
-from converters.mat_files import Value
+from converters.matlab.files import Value
 from converters.ops import Shape
 
 INPUT = "data"

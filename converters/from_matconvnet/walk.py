@@ -8,7 +8,7 @@ from converters.from_matconvnet import activation, arithmetic, convolution, norm
 from converters.from_matconvnet.fields import Fields
 from converters.from_matconvnet.layer import LayerFunction, LayerReading, Values
 from converters.ir import Node
-from converters.mat_files import Value
+from converters.matlab.files import Value
 
 FAMILIES = (convolution, pooling, normalization, activation, arithmetic, shape, sampling)
 LAYERS: dict[str, LayerFunction] = {kind: function for family in FAMILIES for kind, function in family.LAYERS.items()}

@@ -82,8 +82,6 @@ def _write_layer(group: Any, layer: Layer, assembly: Assembly) -> None:
             number = f"_{kinds[kind]}" if kinds[kind] else ""
             kinds[kind] += 1
             _write_layer(group.create_group(f"layers/{kind}{number}"), inner, assembly)
-    elif hasattr(layer, "seed_generator"):
-        _write_seed(group.create_group("seed_generator"), layer.seed_generator)
     else:
         arrays = assembly.held.get(layer, [])
         for index, (variable, array) in enumerate(zip(layer.weights, arrays, strict=True)):
@@ -94,13 +92,6 @@ def _write_layer(group: Any, layer: Layer, assembly: Assembly) -> None:
 def _snake_case(name: str) -> str:
     """Return a class name as Keras writes it in its files."""
     return re.sub("([a-z])([A-Z])", r"\1_\2", re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)).lower()
-
-
-def _write_seed(group: Any, generator: Any) -> None:
-    """Write the state of a Dropout layer's random numbers: seed 0, none drawn."""
-    variables = group.create_group("vars")
-    variables.attrs["name"] = generator.name
-    variables.create_dataset("0", data=np.zeros(generator.state.shape, generator.state.dtype))
 
 
 def _fill(dataset: Any, array: Array) -> None:

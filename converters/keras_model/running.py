@@ -23,13 +23,14 @@ Feeds = Mapping[str, Array]
 def run(path: Path, feeds: Feeds, wanted: Iterable[str] | None) -> dict[str, Array]:
     """Return values of the network by their names there, channels first: all that the file tells, or those `wanted`.
 
-    A SavedModel tells only outputs apart. FormatError for a file that this package did not write.
+    A SavedModel tells only its outputs (and inputs). FormatError for a file that this package did not write.
     """
     told = read_record(path)
     inputs = [stored(_fed(feeds, name)) for name in told[INPUTS]]
     if path.is_dir():
         outputs = formats.load("converters.keras_model.saved_model").run(path, inputs)
-        by_operation = {operation: outputs[name] for name, operation in told[OUTPUTS].items()}
+        by_operation = {told[VALUES][name]: array for name, array in zip(told[INPUTS], inputs, strict=True)}
+        by_operation |= {operation: outputs[name] for name, operation in told[OUTPUTS].items()}
     else:
         model = load(path)
         by_operation = _every_operation(model, inputs, set(_chosen(told[VALUES], wanted).values()))

@@ -27,7 +27,8 @@ def export(source: str, target: str, outputs: list[str]) -> None:
         return dict(zip(outputs, keras.tree.flatten(found), strict=True))
 
     served = tf.Module(name="served")
-    served.weights = [variable.value for variable in model.variables]
+    # Not all variables: Dropout has random numbers of its own, other ones each time, that nothing here reads.
+    served.weights = [variable.value for variable in model.weights]
     served.serve = serve
     tf.saved_model.save(served, target, signatures={"serving_default": serve})
     # Holds a random number, and nothing needs it.

@@ -1,1 +1,0 @@
-"""How each op is said in standard ONNX operators, one module per family as in `converters.ops`."""
