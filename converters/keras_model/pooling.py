@@ -161,12 +161,14 @@ def _max_unpooling(site: Site, op: MaxUnpooling) -> Tensor:
         raise UnsupportedError(f"maps of {places} values are too large: float32 counts only to {_EXACT}")
     place = ops.cumsum(ops.ones_like(values), 1)
     row = ops.subtract(ops.cumsum(ops.ones_like(index[:, :1]), 0), 1)
-    # Place 0, which holds a zero, points to the last cell: it says how many cells there are, whatever the batch.
+    # Place 0, which holds a zero, points to the last cell: where the batch is open it says how many cells there are.
     target = plus(ops.pad(index, [[0, 0], [1, 0]], constant_values=cells - 1), ops.multiply(row, cells))
-    last = ops.segment_max(ops.reshape(ops.pad(place, [[0, 0], [1, 0]]), (-1,)), ops.reshape(target, (-1,)))
+    batch = site.out[0]
+    count = None if batch is None else batch * rows * cells
+    last = ops.segment_max(ops.reshape(ops.pad(place, [[0, 0], [1, 0]]), (-1,)), ops.reshape(target, (-1,)), count)
     chosen = ops.cast(ops.maximum(ops.reshape(last, (-1, cells)), 0.0), "int32")
     y = ops.take_along_axis(ops.pad(values, [[0, 0], [1, 0]]), chosen, axis=1)
-    return to_stored(site.reshape(y, (site.out[0], rows, *op.size)))
+    return to_stored(site.reshape(y, (batch, rows, *op.size)))
 
 
 POOLING: dict[type[Op], Builder] = {
