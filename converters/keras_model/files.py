@@ -13,7 +13,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import h5py
 import numpy as np
@@ -33,15 +33,15 @@ TILE = 64
 def write_keras(path: Path, assembly: Assembly, told: Mapping[str, Any]) -> None:
     """Write a `.keras` file; the record goes into its metadata, which Keras does not read."""
     metadata = {"keras_version": keras.__version__, "date_saved": "1980-01-01@00:00:00", KEY: dict(told)}
-    with tempfile.TemporaryFile(dir=path.parent) as weights:
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        weights = Path(folder, WEIGHTS)
         write_weights(weights, assembly)
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr(_member(METADATA), json.dumps(metadata))
             archive.writestr(_member(CONFIG), config_json(assembly))
-            size = weights.seek(0, 2)
-            weights.seek(0)
-            with archive.open(_member(WEIGHTS), "w", force_zip64=size >= zipfile.ZIP64_LIMIT) as member:
-                shutil.copyfileobj(weights, member, BLOCK_BYTES)
+            large = weights.stat().st_size >= zipfile.ZIP64_LIMIT
+            with weights.open("rb") as file, archive.open(_member(WEIGHTS), "w", force_zip64=large) as member:
+                shutil.copyfileobj(file, member, BLOCK_BYTES)
 
 
 def _member(name: str) -> zipfile.ZipInfo:
@@ -66,9 +66,9 @@ def record_path(path: Path) -> Path:
     return path / "assets.extra" / f"{KEY}.json" if path.is_dir() else architecture_path(path)
 
 
-def write_weights(file: Path | BinaryIO, assembly: Assembly) -> None:
+def write_weights(path: Path, assembly: Assembly) -> None:
     """Write the weights alone, as `Model.save_weights` lays them out."""
-    with h5py.File(file, "w") as store:
+    with h5py.File(path, "w") as store:
         _write_layer(store, assembly.model, assembly)
 
 
