@@ -78,6 +78,9 @@ def _parameter(name: str, *, needed: bool) -> Parameter:
 
 
 def _convert(source: str, target: str, words: Words, given: Options, how: How) -> None:
+    from converters import hashing
+
+    hashing.begin(words)
     from converters import console, pipeline
 
     with console.progress() as progress:

@@ -8,7 +8,7 @@ import numpy as np
 
 from converters.ops import Array
 
-CHUNK_BYTES = 2**24
+CHUNK_BYTES = 2**21  # about a processor's cache
 _NAMES = {"float32": "F32", "float16": "F16", "int64": "I64"}
 
 
