@@ -64,7 +64,6 @@ class Assembly:
     operations: dict[str, str]
     outputs: dict[str, str]
     held: dict[Layer, list[Array]]
-    open_axes: tuple[str, ...]
 
 
 @dataclass
@@ -234,7 +233,7 @@ def _assembled(graph: Graph, tables: Tables, dtype: str, axes: tuple[str, ...]) 
         model = keras.Model(_one_or_list(inputs), _one_or_list(list(outputs.values())), name=name)
     present = {operation.name for operation in model.operations}
     kept = {value: name for value, name in operations.items() if name in present}
-    return Assembly(model, kept, {name: operation_of(y).name for name, y in outputs.items()}, bench.held, axes)
+    return Assembly(model, kept, {name: operation_of(y).name for name, y in outputs.items()}, bench.held)
 
 
 def _one_or_list(tensors: list[Tensor]) -> Any:

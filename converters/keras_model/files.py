@@ -13,7 +13,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import h5py
 import numpy as np
@@ -66,9 +66,9 @@ def record_path(path: Path) -> Path:
     return path / "assets.extra" / f"{KEY}.json" if path.is_dir() else architecture_path(path)
 
 
-def write_weights(path: Path, assembly: Assembly) -> None:
+def write_weights(file: IO[bytes], assembly: Assembly) -> None:
     """Write the weights alone, as `Model.save_weights` lays them out."""
-    with h5py.File(path, "w") as store:
+    with h5py.File(file, "w") as store:
         _write_layer(store, assembly.model, assembly)
 
 
