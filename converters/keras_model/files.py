@@ -66,7 +66,7 @@ def record_path(path: Path) -> Path:
     return path / "assets.extra" / f"{KEY}.json" if path.is_dir() else architecture_path(path)
 
 
-def write_weights(file: IO[bytes], assembly: Assembly) -> None:
+def write_weights(file: Path | IO[bytes], assembly: Assembly) -> None:
     """Write the weights alone, as `Model.save_weights` lays them out."""
     with h5py.File(file, "w") as store:
         _write_layer(store, assembly.model, assembly)
