@@ -93,7 +93,6 @@ def _write_keras(path: Path, assembly: Assembly, told: dict[str, Any]) -> list[P
 
 def _write_weights(path: Path, assembly: Assembly, told: dict[str, Any]) -> list[Path]:
     architecture = files.architecture_path(path)
-    # Through a file of Python's own: HDF5 crashes at the end of the process where it cannot write to one of its own.
     with path.open("w+b") as file:
         files.write_weights(file, assembly)
     architecture.write_text(files.config_json(assembly, {KEY: told}), encoding="utf-8")

@@ -33,15 +33,15 @@ TILE = 64
 def write_keras(path: Path, assembly: Assembly, told: Mapping[str, Any]) -> None:
     """Write a `.keras` file; the record goes into its metadata, which Keras does not read."""
     metadata = {"keras_version": keras.__version__, "date_saved": "1980-01-01@00:00:00", KEY: dict(told)}
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        weights = Path(folder, WEIGHTS)
+    with tempfile.TemporaryFile(dir=path.parent) as weights:
         write_weights(weights, assembly)
+        size = weights.seek(0, 2)
+        weights.seek(0)
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr(_member(METADATA), json.dumps(metadata))
             archive.writestr(_member(CONFIG), config_json(assembly))
-            large = weights.stat().st_size >= zipfile.ZIP64_LIMIT
-            with weights.open("rb") as file, archive.open(_member(WEIGHTS), "w", force_zip64=large) as member:
-                shutil.copyfileobj(file, member, BLOCK_BYTES)
+            with archive.open(_member(WEIGHTS), "w", force_zip64=size >= zipfile.ZIP64_LIMIT) as member:
+                shutil.copyfileobj(weights, member, BLOCK_BYTES)
 
 
 def _member(name: str) -> zipfile.ZipInfo:
