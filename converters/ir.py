@@ -4,7 +4,7 @@ and nothing ever will.
 Tensors are channels-first, as in Caffe. Graphs and nodes are frozen: passes build new ones.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
@@ -13,6 +13,10 @@ import numpy as np
 
 from converters.errors import ShapeError
 from converters.ops import Array, Op, Shape
+
+# Arrays by the names of inputs, and what makes values by their names of them.
+Feeds = Mapping[str, Array]
+Runner = Callable[[Feeds], dict[str, Array]]
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,6 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -103,9 +102,9 @@ def write(
         seconds = time.perf_counter() - start
         trials: list[Trial] = []
         if options.verify:
-            prover = Prover(graph, partial(writer.run, graph, stage.path), tolerance(options), progress)
-            with stage.writing():  # a target may need copies beside what it runs
-                trials = prover.trials(axes.axes, samples)
+            progress("loading what was written", 0.0)
+            runner = writer.opened(graph, stage.path)
+            trials = Prover(graph, runner, tolerance(options), progress).trials(axes.axes, samples)
             refuse_failures(trials)
         done = Conversion(graph, target, options.dtype, (), None, tuple(trials), axes, seconds)
         return finish(done, stage, options, files_read)

@@ -8,7 +8,7 @@ import numpy as np
 
 from converters import parity, passes
 from converters.errors import ParityError
-from converters.ir import Graph
+from converters.ir import Feeds, Graph, Runner
 from converters.ops import Array, Shape
 from converters.samples import fitted
 
@@ -19,8 +19,6 @@ TOLERANCES = {"float32": 1e-5, "float16": 1e-2}
 CHEAP_MACS = 4_000_000_000
 
 Progress = Callable[[str, float], None]
-Feeds = Mapping[str, Array]
-Runner = Callable[[Feeds], dict[str, Array]]
 
 
 def silent(_title: str, _fraction: float) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from converters import formats
 from converters.errors import ConversionError, UnsupportedError
-from converters.ir import Graph
+from converters.ir import Feeds, Graph, Runner
 from converters.keras_model import files, running
 from converters.keras_model.assembly import Assembly, assemble
 from converters.keras_model.record import KEY, record
@@ -23,7 +23,7 @@ from converters.ops import Array
 Format = Literal["keras", "weights", "savedmodel"]
 DTYPES = ("float32", "float16")
 
-__all__ = ["OPS", "REFUSED", "run", "run_file", "save", "unsupported"]
+__all__ = ["OPS", "REFUSED", "opened", "run", "run_file", "save", "unsupported"]
 
 
 def save(
@@ -56,16 +56,20 @@ def unsupported(graph: Graph, *, dtype: str = "float32", dynamic: Sequence[str] 
     return []
 
 
-def run(
-    graph: Graph, path: str | Path, feeds: Mapping[str, Array], wanted: Iterable[str] | None = None
-) -> dict[str, Array]:
-    """Run what `save` wrote in plain Keras and return values by their names in the graph, channels first.
+def opened(graph: Graph, path: str | Path, wanted: Iterable[str] | None = None) -> Runner:
+    """Load what `save` wrote in plain Keras; return what runs it.
 
-    `wanted` None means all that the file tells apart: every node that the outputs need, or for a SavedModel the
-    outputs. Feeds are channels first, and may have another size where the file leaves axes open.
+    That takes feeds, channels first, and returns values by their names in the graph, channels first; `wanted` None
+    means all that the file tells apart: every node that the outputs need, or for a SavedModel the outputs. Feeds may
+    have another size where the file leaves axes open.
     """
-    values = running.run(Path(path), feeds, wanted)
-    return {name: value for name, value in values.items() if name in graph.shapes}
+    runner = running.opened(Path(path), wanted)
+    return lambda feeds: {name: value for name, value in runner(feeds).items() if name in graph.shapes}
+
+
+def run(graph: Graph, path: str | Path, feeds: Feeds, wanted: Iterable[str] | None = None) -> dict[str, Array]:
+    """Run what `save` wrote once in plain Keras, as `opened` says."""
+    return opened(graph, path, wanted)(feeds)
 
 
 def run_file(path: str | Path, feeds: Mapping[str, Array]) -> dict[str, Array]:

@@ -4,10 +4,8 @@ The file explains itself in `metadata_props`: preprocessing, labels, licence, so
 name each value of the graph stands in it.
 """
 
-import base64
 import json
 from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +13,9 @@ import numpy as np
 from onnx import ModelProto, ValueInfoProto, helper
 
 from converters import formats, ops
+from converters.description import as_text, described, tool_version
 from converters.errors import ConversionError, UnsupportedError
-from converters.ir import Graph, Node, Preprocessing
+from converters.ir import Feeds, Graph, Node, Runner
 from converters.onnx_model import (
     activation,
     arithmetic,
@@ -57,7 +56,14 @@ def save(
     UnsupportedError lists everything that has no faithful form, `pinned_axes` tells beforehand what can stay open.
     """
     builder, model = _model(graph, opset, dynamic, dtype)
-    return write(Path(path), model, list(builder.initializers.values()), external=external_data)
+    # The sources' hashes are still being computed: what holds them is asked for when all else is written.
+    return write(
+        Path(path),
+        model,
+        list(builder.initializers.values()),
+        lambda: as_text(described(graph)),
+        external=external_data,
+    )
 
 
 def unsupported(
@@ -78,15 +84,19 @@ def pinned_axes(graph: Graph, axes: Sequence[str] = tuple(AXES), *, opset: int |
     return {axis: reasons[0] for axis, reasons in problems.items() if reasons}
 
 
-def run(
-    _graph: Graph, path: str | Path, feeds: Mapping[str, Array], wanted: Sequence[str] | None = None
-) -> dict[str, Array]:
-    """Run a file that `save` wrote in onnxruntime on the CPU, unoptimised, and return values by our names.
+def opened(_graph: Graph, path: str | Path, wanted: Sequence[str] | None = None) -> Runner:
+    """Load a file that `save` wrote in onnxruntime on the CPU, unoptimised; return what runs it.
 
-    The file says itself which tensor is which value; other targets need the graph for that. `wanted` None means all of
-    them. Feeds may have another size where the file leaves axes open.
+    That takes feeds and returns values by our names; `wanted` None means all of them. The file says itself which tensor
+    is which value; other targets need the graph for that. Feeds may have another size where the file leaves axes open.
     """
-    return dict(formats.load("converters.onnx_model.running").run(Path(path), feeds, wanted))
+    found: Runner = formats.load("converters.onnx_model.running").opened(Path(path), wanted)
+    return found
+
+
+def run(graph: Graph, path: str | Path, feeds: Feeds, wanted: Sequence[str] | None = None) -> dict[str, Array]:
+    """Run a file that `save` wrote once, as `opened` says."""
+    return opened(graph, path, wanted)(feeds)
 
 
 def run_file(path: str | Path, feeds: Mapping[str, Array]) -> dict[str, Array]:
@@ -201,9 +211,9 @@ def _described(
         opset_imports=imports,
         ir_version=helper.find_min_ir_version_for(imports),
         producer_name=formats.DISTRIBUTION,
-        producer_version=_version(),
+        producer_version=tool_version(),
     )
-    helper.set_model_props(model, _metadata(graph, {name: value.name for name, value in values.items()}))
+    helper.set_model_props(model, {VALUES_KEY: json.dumps({name: value.name for name, value in values.items()})})
     return model
 
 
@@ -214,40 +224,6 @@ def _info(name: str, dtype: Any, shape: Sequence[int], symbols: Sequence[str | N
         own = f"{name}_{AXIS_NAMES.get(axis, axis)}" if symbol == UNNAMED else symbol
         dims.append(size if own is None else own)
     return helper.make_tensor_value_info(name, onnx_type(dtype), dims)
-
-
-def _metadata(graph: Graph, tensors: Mapping[str, str]) -> dict[str, str]:
-    """Return what the file says of itself; a name that is missing is not known."""
-    source = graph.source
-    told: dict[str, Any] = {
-        "preprocessing": _preprocessing(graph.preprocessing),
-        "labels": list(graph.labels),
-        "source_format": source.format,
-        "source_sha256": dict(source.files),
-        "licence": source.licence,
-        VALUES_KEY: dict(tensors),
-    }
-    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in told.items() if value}
-
-
-def _preprocessing(settings: Preprocessing) -> dict[str, Any]:
-    told: dict[str, Any] = {
-        "channel_order": settings.channel_order,
-        "scale": settings.scale,
-        "size_height_width": settings.size,
-    }
-    if settings.mean is not None:
-        mean = np.asarray(settings.mean, "<f4")
-        packed = {"shape": mean.shape, "float32_base64": base64.b64encode(mean.tobytes()).decode()}
-        told["mean"] = mean.tolist() if mean.ndim == 1 else packed
-    return {key: value for key, value in told.items() if value is not None}
-
-
-def _version() -> str:
-    try:
-        return version(formats.DISTRIBUTION)
-    except PackageNotFoundError:  # run from a source tree that was never installed
-        return "unknown"
 
 
 # In half precision these compute; the rest (indices, boxes, statistics, exponentials) stays float32, between Casts.

@@ -3,13 +3,14 @@
 The files are written from text and mapped arrays alone: PyTorch is needed to run them, and for `.pt` and `.pt2`.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from converters import formats, ops
 from converters.errors import ConversionError, UnsupportedError
-from converters.ir import Graph, Node
+from converters.ir import Feeds, Graph, Node, Runner
 from converters.ops import Array, Op
 from converters.roles import map_inputs
 from converters.torch_model import activation, arithmetic, convolution, normalization, pooling, sequence, shape
@@ -44,9 +45,9 @@ def save(graph: Graph, path: Path, *, dtype: str = "float32", dynamic: Sequence[
         formats.load(EXECUTION).save_state(path, network)
         return [path, _save_text(path.with_suffix(".py"), network)]
     path.mkdir(exist_ok=True)
-    module = _save_text(path / f"{file_stem(graph.name)}.py", network)
+    module = path / f"{file_stem(graph.name)}.py"
     write_safetensors(module.with_suffix(WEIGHTS), network.state, network.metadata, dtype)
-    return [module, module.with_suffix(WEIGHTS)]
+    return [_save_text(module, network), module.with_suffix(WEIGHTS)]
 
 
 def _check_traceable(graph: Graph) -> None:
@@ -65,30 +66,46 @@ def _save_text(path: Path, network: Network) -> Path:
     return path
 
 
-def run(
-    graph: Graph, path: Path, feeds: Mapping[str, Array], wanted: Collection[str] | None = None
-) -> dict[str, Array]:
-    """Run what `save` wrote to `path`; return its values (or those `wanted` and the outputs) by their names in `graph`.
+def opened(graph: Graph, path: str | Path, wanted: Collection[str] | None = None) -> Runner:
+    """Load what `save` wrote to `path`; return what runs it.
 
-    A module gives the value of every node that its outputs need, an exported program its outputs alone. Feeds are
-    converted to the number type of the weights. The module's code is executed. ConversionError when there is no module
-    at `path`, or PyTorch cannot run it.
+    That takes feeds and returns values (or those `wanted` and the outputs) by their names in `graph`: a module gives
+    the value of every node that its outputs need, an exported program its outputs alone. Feeds are converted to the
+    number type of the weights. The module's code is executed. ConversionError when there is no module at `path`, or
+    PyTorch cannot load or run it.
     """
     path = Path(path)
     execution = formats.load(EXECUTION)
     file = path if path.suffix == PROGRAM else _module_file(graph, path)
+    with _refusals(file):
+        runner: Runner = (
+            execution.opened_program(file, graph)
+            if file.suffix == PROGRAM
+            else execution.opened_module(file, graph, wanted)
+        )
+
+    def run(feeds: Feeds) -> dict[str, Array]:
+        with _refusals(file):
+            return runner(feeds)
+
+    return run
+
+
+@contextmanager
+def _refusals(file: Path) -> Iterator[None]:
+    """Turn whatever goes wrong in a module, or in PyTorch, into one line: neither says what it may raise."""
     try:
-        values: dict[str, Array]
-        if file.suffix == PROGRAM:
-            values = execution.run_program(file, graph, feeds)
-        else:
-            values = execution.run_module(file, graph, feeds, wanted)
+        yield
     except ConversionError:
         raise
     except Exception as error:
         reason = str(error).strip().partition("\n")[0]
         raise ConversionError(f"{file}: PyTorch cannot run it: {type(error).__name__}: {reason}") from error
-    return values
+
+
+def run(graph: Graph, path: str | Path, feeds: Feeds, wanted: Collection[str] | None = None) -> dict[str, Array]:
+    """Run what `save` wrote to `path` once, as `opened` says."""
+    return opened(graph, path, wanted)(feeds)
 
 
 def unsupported(graph: Graph) -> list[str]:

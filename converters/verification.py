@@ -1,22 +1,21 @@
 """Holding a model against one that exists: an artefact, node by node where it allows that, or another source."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from types import ModuleType
 
 import prototxt
 from converters import formats, parity, passes
 from converters.errors import ConversionError, FormatError, ParityError
 from converters.foreign import open_foreign
-from converters.ir import Graph
+from converters.ir import Feeds, Graph, Runner
 from converters.model_files import check_regular
 from converters.ops import Array
 from converters.options import Options, UsageError
 from converters.pipeline import tolerance
 from converters.preparation import prepared
-from converters.proof import Progress, Prover, Runner, Trial, silent
+from converters.proof import Progress, Prover, Trial, silent
 from converters.samples import read_samples
 from converters.sources import check_complete, find_model, read
 
@@ -71,16 +70,17 @@ def verify_artefact(graph: Graph, path: Path, options: Options, progress: Progre
     target = artefact_target(path)
     writer = formats.load(target.module)
     try:
-        return _verify(graph, path, partial(_known_values, writer, graph, path), options, progress)
+        runner = writer.opened(graph, path)
     except FormatError as not_ours:
         foreign = open_foreign(graph, target, path)
         notes = (*not_ours.problems, *foreign.notes)
         return _verify(foreign.graph, path, foreign.run, options, progress, notes)
+    return _verify(graph, path, partial(_known_values, runner, graph, path), options, progress)
 
 
-def _known_values(writer: ModuleType, graph: Graph, path: Path, feeds: Mapping[str, Array]) -> dict[str, Array]:
+def _known_values(runner: Runner, graph: Graph, path: Path, feeds: Feeds) -> dict[str, Array]:
     """Run an artefact of ours; what it holds beyond the graph is left out, and its outputs missing in it are told."""
-    values: dict[str, Array] = writer.run(graph, path, feeds)
+    values = runner(feeds)
     known = {name: array for name, array in values.items() if name in graph.shapes}
     strange = [name for name in values if name not in known]
     if strange and not set(graph.outputs.values()) <= set(known):

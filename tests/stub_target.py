@@ -6,7 +6,8 @@ Environment variables make it misbehave: STUB_FAULT (which fault), STUB_GATE (a 
 import errno
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 
 from converters.errors import UnsupportedError
 from converters.formats import TARGETS, Target
-from converters.ir import Graph
+from converters.ir import Feeds, Graph, Runner
 
 TARGET = Target("stub", "Stub", "stub_target", ("numpy",), {".stub": "weights", "": "a folder"})
 calls: list[str] = []
@@ -57,9 +58,14 @@ def _wait() -> None:
         time.sleep(0.01)
 
 
-def run(graph: Graph, path: Path, feeds: Mapping[str, np.ndarray], _wanted: Any = None) -> dict[str, np.ndarray]:
-    calls.append("run")
+def opened(graph: Graph, path: Path) -> Runner:
+    calls.append("open")
     assert path.exists()
+    return partial(_run, graph)
+
+
+def _run(graph: Graph, feeds: Feeds) -> dict[str, np.ndarray]:
+    calls.append("run")
     sized = graph.with_inputs({name: array.shape for name, array in feeds.items()})
     values = sized.run(feeds)
     if fault() == "wrong":

@@ -16,6 +16,7 @@ from converters import ops, to_onnx
 from converters.errors import ConversionError, FormatError, UnsupportedError
 from converters.ir import Graph, Node, Preprocessing, Source
 from converters.onnx_model import file as onnx_model_file
+from converters.onnx_model.frame import LARGE_BYTES, read_frame
 from converters.ops import Array, Shape
 from onnx_models import initializers, optimised, random_feeds, run, saved
 from op_values import assert_close
@@ -229,13 +230,43 @@ def test_weights_of_other_types_become_single_precision(dtype: Any, tmp_path: Pa
 
 def test_a_frame_is_read_without_the_weights(tmp_path: Path) -> None:
     saved(face(outputs={"prob": "prob", "fc7": "fc7"}), tmp_path)
-    frame = onnx_model_file.read_frame(tmp_path / "model.onnx")
+    frame = read_frame(tmp_path / "model.onnx")
     assert [output.name for output in frame.graph.output] == ["prob", "fc7"]
     assert not frame.graph.node and not frame.graph.initializer
     assert {entry.key for entry in frame.metadata_props} >= {"values"}
 
 
 # Running, and what is refused.
+
+
+@pytest.mark.parametrize("external", [False, True])
+def test_what_is_run_has_the_very_weights_of_the_file(external: bool, tmp_path: Path) -> None:
+    """Large arrays are not copied: the bytes that lie in the file are what decides."""
+    array = np.random.default_rng(0).normal(0, 1, (512, 600)).astype(np.float32)
+    assert array.nbytes >= LARGE_BYTES
+    model = dense_on(array)
+    path = tmp_path / "model.onnx"
+    (*_, holder) = to_onnx.save(model, path, external_data=external)
+    x = np.random.default_rng(1).normal(0, 1, (1, 600)).astype(np.float32)
+    assert_close(run(model, tmp_path, {"x": x})["fc"], x @ array.T)
+    place = holder.read_bytes().index(array.tobytes())
+    with holder.open("r+b") as file:
+        file.seek(place)
+        file.write((-array).tobytes())
+    assert_close(run(model, tmp_path, {"x": x})["fc"], -x @ array.T)
+    assert sorted(tmp_path.iterdir()) == sorted({path, holder})
+
+
+def test_a_model_is_run_where_nothing_can_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = dense_on(np.ones((512, 600), np.float32))
+    to_onnx.save(model, tmp_path / "model.onnx")
+    monkeypatch.chdir(tmp_path)
+    tmp_path.chmod(0o555)
+    try:
+        got = to_onnx.run(model, "model.onnx", {"x": np.ones((1, 600), np.float32)})
+    finally:
+        tmp_path.chmod(0o755)
+    assert (got["fc"] == 600).all()
 
 
 def test_any_onnx_file_can_be_run(tmp_path: Path) -> None:

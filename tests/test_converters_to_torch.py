@@ -313,6 +313,10 @@ def test_float16_modules_say_so(tmp_path: Path) -> None:
     assert_close(to_torch.run(graph, tmp_path / "net", feeds)["prob"], graph.run(feeds)["prob"], HALF_TOLERANCE)
 
 
+def odd_metadata(*, hashed: bool = True) -> dict[str, str]:
+    return {"note": "\ud800", "hash": "12" if hashed else "00"}
+
+
 def test_weights_are_copied_in_pieces(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     np.save(tmp_path / "large.npy", rng.random((3, 4, 2**20), np.float32))
@@ -320,7 +324,7 @@ def test_weights_are_copied_in_pieces(tmp_path: Path) -> None:
     tensors = {"a": large, "b": large.transpose(2, 0, 1), "c": np.ones((), np.float64), "d": np.zeros((0, 3))}
     assert all(piece.nbytes <= CHUNK_BYTES for array in tensors.values() for piece in chunks(array))
     tracemalloc.start()
-    write_safetensors(tmp_path / "w.safetensors", tensors, {"note": "\ud800"}, "float32")
+    write_safetensors(tmp_path / "w.safetensors", tensors, odd_metadata, "float32")
     assert tracemalloc.get_traced_memory()[1] < 2 * CHUNK_BYTES
     tracemalloc.stop()
     for name, tensor in load_file(tmp_path / "w.safetensors").items():

@@ -2,7 +2,7 @@
 
 import json
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from converters import formats
 from converters.errors import ConversionError, FormatError, did_you_mean
+from converters.ir import Feeds, Runner
 from converters.keras_model.files import METADATA, WEIGHTS_SUFFIX, architecture_path, record_path
 from converters.keras_model.layout import first, stored
 from converters.keras_model.library import keras, ops, quietly
@@ -17,25 +18,32 @@ from converters.keras_model.names import Names
 from converters.keras_model.record import INPUTS, KEY, OUTPUTS, VALUES
 from converters.ops import Array
 
-Feeds = Mapping[str, Array]
 
-
-def run(path: Path, feeds: Feeds, wanted: Iterable[str] | None) -> dict[str, Array]:
-    """Return values of the network by their names there, channels first: all that the file tells, or those `wanted`.
+def opened(path: Path, wanted: Iterable[str] | None) -> Runner:
+    """Load a model; return what gives its values by their names in the network, channels first: all, or those `wanted`.
 
     A SavedModel tells only its outputs (and inputs). FormatError for a file that this package did not write.
     """
     told = read_record(path)
-    inputs = [stored(_fed(feeds, name)) for name in told[INPUTS]]
-    if path.is_dir():
-        outputs = formats.load("converters.keras_model.saved_model").run(path, inputs)
-        by_operation = {told[VALUES][name]: array for name, array in zip(told[INPUTS], inputs, strict=True)}
-        by_operation |= {operation: outputs[name] for name, operation in told[OUTPUTS].items()}
-    else:
-        model = load(path)
-        by_operation = _every_operation(model, inputs, set(_chosen(told[VALUES], wanted).values()))
-    found = {value: by_operation[name] for value, name in _chosen(told[VALUES], wanted).items() if name in by_operation}
-    return {value: first(_plain(array)) for value, array in found.items()}
+    chosen = _chosen(told[VALUES], wanted)
+    values_of = _saved_model(path, told) if path.is_dir() else _operations(load(path), set(chosen.values()))
+
+    def run(feeds: Feeds) -> dict[str, Array]:
+        found = values_of([stored(_fed(feeds, name)) for name in told[INPUTS]])
+        return {value: first(_plain(found[name])) for value, name in chosen.items() if name in found}
+
+    return run
+
+
+def _saved_model(path: Path, told: Mapping[str, Any]) -> Callable[[Sequence[Array]], dict[str, Array]]:
+    outputs_of = formats.load("converters.keras_model.saved_model").opened(path)
+
+    def values_of(inputs: Sequence[Array]) -> dict[str, Array]:
+        outputs = outputs_of(inputs)
+        fed = {told[VALUES][name]: array for name, array in zip(told[INPUTS], inputs, strict=True)}
+        return fed | {operation: outputs[name] for name, operation in told[OUTPUTS].items()}
+
+    return values_of
 
 
 def run_file(path: Path, feeds: Feeds) -> dict[str, Array]:
@@ -103,12 +111,17 @@ def record_or_nothing(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _every_operation(model: Any, inputs: Sequence[Array], names: set[str]) -> dict[str, Array]:
+def _operations(model: Any, names: set[str]) -> Callable[[Sequence[Array]], dict[str, Array]]:
+    """Return what gives the values of these operations of a model."""
     operations = [operation for operation in model.operations if operation.name in names]
     whole = keras.Model(model.inputs, [operation.output for operation in operations])
-    with quietly():
-        found = whole([ops.convert_to_tensor(array) for array in inputs], training=False)
-    return {operation.name: array for operation, array in zip(operations, keras.tree.flatten(found), strict=True)}
+
+    def values_of(inputs: Sequence[Array]) -> dict[str, Array]:
+        with quietly():
+            found = whole([ops.convert_to_tensor(array) for array in inputs], training=False)
+        return {operation.name: array for operation, array in zip(operations, keras.tree.flatten(found), strict=True)}
+
+    return values_of
 
 
 def _chosen(values: Mapping[str, str], wanted: Iterable[str] | None) -> dict[str, str]:

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +26,13 @@ def write(source: Path, target: Path, outputs: Sequence[str]) -> None:
         raise ConversionError(f"{target}: TensorFlow cannot write it: {reason}")
 
 
-def run(path: Path, inputs: Sequence[Array]) -> dict[str, Any]:
-    """Serve the inputs and return the outputs by name."""
+def opened(path: Path) -> Callable[[Sequence[Array]], dict[str, Any]]:
+    """Load a SavedModel; return what serves inputs and gives the outputs by name."""
     with quietly():
         model = tf.saved_model.load(str(path))
-        return dict(model.serve(*(tf.constant(array) for array in inputs)))
+
+    def serve(inputs: Sequence[Array]) -> dict[str, Any]:
+        with quietly():
+            return dict(model.serve(*(tf.constant(array) for array in inputs)))
+
+    return serve

@@ -2,20 +2,19 @@
 
 import json
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime
-from onnx import GraphProto, ModelProto, ValueInfoProto
+from onnx import ModelProto
 from onnxruntime.capi import onnxruntime_pybind11_state as state
 
 from converters.errors import ConversionError, FormatError, did_you_mean
-from converters.onnx_model.file import VALUES_KEY, read_frame
+from converters.ir import Feeds, Runner
+from converters.onnx_model.file import VALUES_KEY
+from converters.onnx_model.frame import read_frame, revealing
 from converters.ops import Array
 
 FATAL_ONLY = 4
@@ -31,8 +30,8 @@ NUMBER_TYPES = {
 }
 
 
-def run(path: Path, feeds: Mapping[str, Array], wanted: Sequence[str] | None) -> dict[str, Array]:
-    """Run a file that `to_onnx.save` wrote; return the `wanted` values (None: all) by the graph's names."""
+def opened(path: Path, wanted: Sequence[str] | None) -> Runner:
+    """Load a file that `to_onnx.save` wrote; return what runs it and gives the `wanted` values (None: all) by name."""
     frame = read_frame(path)
     tensors = _tensors(path, frame)
     chosen = list(tensors) if wanted is None else list(wanted)
@@ -41,16 +40,22 @@ def run(path: Path, feeds: Mapping[str, Array], wanted: Sequence[str] | None) ->
     ]
     if unknown:
         raise ConversionError(unknown)
-    fetched = list(dict.fromkeys(tensors[name] for name in chosen if name not in feeds))
     present = {output.name for output in frame.graph.output}
-    with _revealing(path, [name for name in fetched if name not in present]) as readable:
-        results = _results(path, _session(readable, optimised=False), feeds, fetched) if fetched else {}
-    return {name: feeds[name] if name in feeds else _single(results[tensors[name]]) for name in chosen}
+    hidden = [name for name in dict.fromkeys(tensors[name] for name in chosen) if name not in present]
+    session = _whole_session(path, hidden)
+    fed = {entry.name for entry in session.get_inputs()}
+    fetched = {name: tensors[name] for name in chosen if tensors[name] not in fed}
+
+    def run(feeds: Feeds) -> dict[str, Array]:
+        values = _results(path, session, feeds, list(dict.fromkeys(fetched.values())))
+        return {name: _single(values[fetched[name]]) if name in fetched else feeds[tensors[name]] for name in chosen}
+
+    return run
 
 
-def run_file(path: Path, feeds: Mapping[str, Array]) -> dict[str, Array]:
+def run_file(path: Path, feeds: Feeds) -> dict[str, Array]:
     """Run any ONNX file and return its outputs by name."""
-    session = _session(path, optimised=True)
+    session = _session(path, path, onnxruntime.SessionOptions())
     return _results(path, session, feeds, [output.name for output in session.get_outputs()])
 
 
@@ -62,40 +67,27 @@ def _tensors(path: Path, frame: ModelProto) -> dict[str, str]:
     return tensors
 
 
-@contextmanager
-def _revealing(path: Path, tensors: Sequence[str]) -> Iterator[Path]:
-    """Give a copy of the model whose outputs are these tensors as well; it lies beside the model, for external data."""
-    if not tensors:
-        yield path
-        return
-    # Concatenated messages merge: repeated fields are joined, so the outputs can be written behind the file.
-    more = ModelProto(graph=GraphProto(output=[ValueInfoProto(name=name) for name in tensors])).SerializeToString()
-    folder = path.parent if os.access(path.parent, os.W_OK) else None
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=".onnx", dir=folder)
-    os.close(handle)
-    copy = Path(name)
-    try:
-        shutil.copyfile(path, copy)
-        with copy.open("ab") as file:
-            file.write(more)
-        yield copy
-    finally:
-        copy.unlink(missing_ok=True)
-
-
-def _session(path: Path, *, optimised: bool) -> Any:
+def _whole_session(path: Path, hidden: Sequence[str]) -> Any:
+    """Load a file so that each value can be asked for, and is what the file says, not what a fused kernel leaves."""
     options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    # Two runs do not pay for a rearranged copy of the weights, which doubles the memory too.
+    options.add_session_config_entry("session.disable_prepacking", "1")
+    options.add_session_config_entry(
+        "session.model_external_initializers_file_folder_path", os.fspath(path.resolve().parent)
+    )
+    return _session(path, revealing(path, hidden), options)
+
+
+def _session(path: Path, model: Path | bytes, options: Any) -> Any:
     options.log_severity_level = FATAL_ONLY
-    levels = onnxruntime.GraphOptimizationLevel
-    # Each value has to be what the file says, not what is left of it in a fused kernel.
-    options.graph_optimization_level = levels.ORT_ENABLE_ALL if optimised else levels.ORT_DISABLE_ALL
     try:
-        return onnxruntime.InferenceSession(os.fspath(path), options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except REFUSALS as error:
         raise FormatError(f"{path}: onnxruntime cannot load it: {error}") from error
 
 
-def _results(path: Path, session: Any, feeds: Mapping[str, Array], names: Sequence[str]) -> dict[str, Array]:
+def _results(path: Path, session: Any, feeds: Feeds, names: Sequence[str]) -> dict[str, Array]:
     inputs = {entry.name: NUMBER_TYPES.get(entry.type) for entry in session.get_inputs()}
     problems = [f"{path}: input '{name}' is not fed" for name in inputs if name not in feeds]
     problems += [

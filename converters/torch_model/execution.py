@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from converters.errors import ConversionError, UnsupportedError
-from converters.ir import Graph
+from converters.ir import Feeds, Graph, Runner
 from converters.ops import Array
 from converters.patient_file import patient_file
 from converters.torch_model.network import Network
@@ -20,10 +20,8 @@ from converters.torch_model.probe import Probe
 METADATA_FILE = "faceport.json"
 
 
-def run_module(
-    path: Path, graph: Graph, feeds: Mapping[str, Array], wanted: Collection[str] | None
-) -> dict[str, Array]:
-    """Run a written module with its written weights; return its values, all or those `wanted`, by name."""
+def opened_module(path: Path, graph: Graph, wanted: Collection[str] | None) -> Runner:
+    """Load a written module with its written weights; return what gives its values, all or those `wanted`, by name."""
     source = path.read_text(encoding="utf-8")
     probe = Probe(source)
     if set(probe.inputs) != set(graph.inputs):
@@ -39,9 +37,14 @@ def run_module(
         return value
 
     forward = probe.compiled(str(path), vars(module), note)
-    with torch.inference_mode():
-        result = forward(model, *_tensors([feeds[name] for name in probe.inputs], _dtype(module, model)))
-    return values | _outputs(graph, result)
+
+    def run(feeds: Feeds) -> dict[str, Array]:
+        values.clear()
+        with torch.inference_mode():
+            result = forward(model, *_tensors([feeds[name] for name in probe.inputs], _dtype(module, model)))
+        return values | _outputs(graph, result)
+
+    return run
 
 
 def executed(source: str, path: Path) -> ModuleType:
@@ -77,7 +80,7 @@ def save_program(path: Path, graph: Graph, network: Network, open_axes: Mapping[
             "write a module, which takes every size that the network allows"
         ) from error
     with patient_file(path) as file:
-        torch.export.save(program, file, extra_files={METADATA_FILE: json.dumps(network.metadata, sort_keys=True)})
+        torch.export.save(program, file, extra_files={METADATA_FILE: json.dumps(network.metadata(), sort_keys=True)})
 
 
 def _built(network: Network) -> torch.nn.Module:
@@ -95,14 +98,18 @@ def _example(graph: Graph, name: str, open_axes: Sequence[int]) -> Array:
     return np.zeros(shape, graph.input_dtypes.get(name, "float32"))
 
 
-def run_program(path: Path, graph: Graph, feeds: Mapping[str, Array]) -> dict[str, Array]:
-    """Run an exported program; return its outputs by the names of their values."""
+def opened_program(path: Path, graph: Graph) -> Runner:
+    """Load an exported program; return what gives its outputs by the names of their values."""
     program = torch.export.load(path)
     examples, _ = program.example_inputs
-    given = [_tensor(feeds[name]).to(example.dtype) for name, example in zip(graph.inputs, examples, strict=True)]
-    with torch.inference_mode():
-        result = program.module()(*given)
-    return _outputs(graph, result)
+    model = program.module()
+
+    def run(feeds: Feeds) -> dict[str, Array]:
+        given = [_tensor(feeds[name]).to(example.dtype) for name, example in zip(graph.inputs, examples, strict=True)]
+        with torch.inference_mode():
+            return _outputs(graph, model(*given))
+
+    return run
 
 
 def _outputs(graph: Graph, result: Any) -> dict[str, Array]:

@@ -3,6 +3,7 @@
 import ast
 from dataclasses import dataclass
 
+from converters.description import described
 from converters.ir import Graph
 from converters.torch_model.block_sources import blocks_for, import_lines, names_used
 from converters.torch_model.layer import call
@@ -18,12 +19,11 @@ LONGEST_COMMENT = 60  # a longer one may stand out
 
 @dataclass(frozen=True)
 class Module:
-    """What a module's class is called, the suffix of its weights, its number type, and the program that writes it."""
+    """What a module's class is called, the suffix of its weights, and its number type."""
 
     class_name: str
     weights: str
     dtype: str
-    producer: str
 
 
 def module_text(graph: Graph, plan: Plan, module: Module) -> str:
@@ -45,10 +45,11 @@ def module_text(graph: Graph, plan: Plan, module: Module) -> str:
 
 
 def _docstring(graph: Graph, plan: Plan, module: Module) -> str:
-    lines = [f'"""{plain(graph.name) or module.class_name}, {_origin(graph)} by {module.producer}.', ""]
-    for name, digest in graph.source.files.items():
-        lines.append(f"    {plain(name)}{f'  sha256 {plain(digest)}' if digest else ''}")
-    lines += [""] if graph.source.files else []
+    told = described(graph)
+    lines = [f'"""{plain(graph.name) or module.class_name}, {_origin(graph)} by {told["producer"]}.', ""]
+    sources = told.get("source_sha256", {})
+    lines += [f"    {plain(name)}{f'  sha256 {plain(digest)}' if digest else ''}" for name, digest in sources.items()]
+    lines += [""] if sources else []
     if graph.source.licence:
         lines += [f"Licence: {plain(graph.source.licence)}", ""]
     lines += [f"Input {plain(name)}: {plan.shapes[name]}{meaning(graph, name)}" for name in graph.inputs]

@@ -1,15 +1,13 @@
 """A graph as what a PyTorch model consists of: the text of a module, its state_dict, and what describes both."""
 
-import json
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from functools import cached_property
 
 import numpy as np
 
+from converters.description import as_text, described
 from converters.errors import ConversionError, UnsupportedError
-from converters.formats import DISTRIBUTION
-from converters.ir import Graph, Preprocessing
+from converters.ir import Graph
 from converters.ops import Array
 from converters.torch_model.layer import Layer
 from converters.torch_model.module_text import Module, module_text
@@ -22,7 +20,7 @@ DTYPES = ("float32", "float16")
 
 
 class Network:
-    """The text of a module, the name of its class, its state_dict as arrays of the graph, and its metadata.
+    """The text of a module, the name of its class, and its state_dict as arrays of the graph.
 
     `weights` is the suffix of the file that the module reads, ".safetensors" or ".pt"; `dtype` is "float32" or
     "float16". ConversionError for another dtype, UnsupportedError for weights beyond its limits.
@@ -33,13 +31,20 @@ class Network:
             raise ConversionError(f"dtype is '{dtype}'; choose {' or '.join(DTYPES)}")
         self.dtype = dtype
         self.class_name = unique(class_name(graph.name), RESERVED)
-        parts = plan(graph, layers, self.class_name)
+        self._graph, self._weights = graph, weights
+        self._plan = plan(graph, layers, self.class_name)
         mean = mean_image(graph.preprocessing)
-        self.state = parts.state() | ({} if mean is None else {MEAN_IMAGE: mean})
+        self.state = self._plan.state() | ({} if mean is None else {MEAN_IMAGE: mean})
         self._check_range()
-        producer = _producer()
-        self.text = module_text(graph, parts, Module(self.class_name, weights, dtype, producer))
-        self.metadata = {"format": "pt", "producer": producer, **described(graph)}
+
+    @cached_property
+    def text(self) -> str:
+        """The source of the module; it states hashes of the sources, and so waits for them."""
+        return module_text(self._graph, self._plan, Module(self.class_name, self._weights, self.dtype))
+
+    def metadata(self, *, hashed: bool = True) -> dict[str, str]:
+        """Return what the file says of itself; without hashes of the sources if they need not be `hashed` yet."""
+        return {"format": "pt", **as_text(described(self._graph, mean_image=MEAN_IMAGE, hashed=hashed))}
 
     def stored_state(self) -> dict[str, Array]:
         """Return the state_dict with its floats in the number type in which it is written."""
@@ -58,38 +63,3 @@ def _largest(array: Array) -> float:
     """Return the largest absolute value; infinities in the source stay what they are."""
     finite = array if np.isfinite(array.sum(dtype=np.float64)) else array[np.isfinite(array)]
     return float(max(-finite.min(initial=0), finite.max(initial=0)))
-
-
-def described(graph: Graph) -> dict[str, str]:
-    """Return what a file says of itself, structures as JSON; a name that is missing is not known."""
-    told: dict[str, Any] = {
-        "name": graph.name,
-        "preprocessing": _preprocessing(graph.preprocessing),
-        "labels": list(graph.labels),
-        "source_format": graph.source.format,
-        "source_sha256": dict(graph.source.files),
-        "licence": graph.source.licence,
-    }
-    return {
-        key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        for key, value in told.items()
-        if value
-    }
-
-
-def _preprocessing(known: Preprocessing) -> dict[str, Any]:
-    mean = None if known.mean is None else known.mean.tolist() if known.mean.ndim == 1 else MEAN_IMAGE
-    told = {
-        "channel_order": known.channel_order,
-        "mean": mean,
-        "scale": known.scale,
-        "size_height_width": known.size,
-    }
-    return {key: value for key, value in told.items() if value is not None}
-
-
-def _producer() -> str:
-    try:
-        return f"{DISTRIBUTION} {version(DISTRIBUTION)}"
-    except PackageNotFoundError:
-        return DISTRIBUTION

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -17,12 +18,19 @@ def stored_dtype(array: Array, floating: str) -> np.dtype[np.generic]:
     return np.dtype(floating if array.dtype.kind == "f" else array.dtype).newbyteorder("<")
 
 
-def write_safetensors(path: Path, tensors: Mapping[str, Array], metadata: Mapping[str, str], floating: str) -> None:
+class Metadata(Protocol):
+    """What gives the facts that a file tells of itself."""
+
+    def __call__(self, *, hashed: bool = True) -> Mapping[str, str]:
+        """Return them; without `hashed` at once, and not shorter."""
+
+
+def write_safetensors(path: Path, tensors: Mapping[str, Array], metadata: Metadata, floating: str) -> None:
     """Write a safetensors file; floats become `floating` ("float32", "float16"). The same input gives the same bytes.
 
     Source: the description of the format in the README of the safetensors library.
     """
-    header: dict[str, object] = {"__metadata__": dict(sorted(metadata.items()))}
+    header: dict[str, object] = {}
     offset = 0
     # The widest type first, so that every tensor is aligned.
     ordered = sorted(tensors.items(), key=lambda item: -stored_dtype(item[1], floating).itemsize)
@@ -31,12 +39,23 @@ def write_safetensors(path: Path, tensors: Mapping[str, Array], metadata: Mappin
         end = offset + array.size * dtype.itemsize
         header[name] = {"dtype": _NAMES[dtype.name], "shape": list(array.shape), "data_offsets": [offset, end]}
         offset = end
-    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
-    text += b" " * (-len(text) % 8)
+    room = len(_header(metadata(hashed=False), header, 0))
     with path.open("wb") as file:
-        file.write(len(text).to_bytes(8, "little") + text)
+        file.seek(room)
         for _, array in ordered:
             file.writelines(_pieces(array, stored_dtype(array, floating)))
+        file.seek(0)
+        file.write(_header(metadata(), header, room))
+
+
+def _header(metadata: Mapping[str, str], tensors: Mapping[str, object], room: int) -> bytes:
+    """Return the length of the header and the header, padded to fill the `room`, or else so that data is aligned."""
+    whole = {"__metadata__": dict(sorted(metadata.items())), **tensors}
+    text = json.dumps(whole, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    text += b" " * (room - 8 - len(text) if room else -len(text) % 8)
+    if room and len(text) + 8 != room:
+        raise AssertionError(f"the header takes {len(text) + 8} bytes, and only {room} were left for it")
+    return len(text).to_bytes(8, "little") + text
 
 
 def _pieces(array: Array, dtype: np.dtype[np.generic]) -> Iterator[memoryview]:
