@@ -5,13 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from converters import formats, pipeline, verification
-from converters.hashing import FileHashes, short_names
+from converters import formats
+from converters.conversion import pipeline, verification
+from converters.conversion.pipeline import Conversion
+from converters.conversion.preparation import prepared
+from converters.conversion.verification import Verification
+from converters.files.hashing import FileHashes, short_names
 from converters.ir import Graph
 from converters.options import Options, UsageError
-from converters.pipeline import Conversion
-from converters.preparation import prepared
-from converters.verification import Verification
 
 
 def save(graph: Graph, path: str | Path, target: str | None = None, **options: Any) -> Conversion:

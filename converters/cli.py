@@ -1,13 +1,13 @@
 """The command line: `convert`, the same as `python -m converters`. The only place that exits, and that prints failures.
 
-The commands are in `commands.py`, loaded once Ctrl-C is taken care of.
+The commands are in `command_line`, loaded once Ctrl-C is taken care of.
 """
 
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from converters import interrupts
+from converters.files import interrupts
 
 FAILED, WRONG_USAGE = 1, 2
 
@@ -16,7 +16,7 @@ def main() -> None:
     """Run the command line and exit: 0 done, 1 refused or failed, 2 wrong usage."""
     interrupts.install()
     try:
-        from converters.commands import build_app
+        from converters.command_line.commands import build_app
 
         build_app()(prog_name="convert")
     except BaseException as error:

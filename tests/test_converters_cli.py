@@ -15,8 +15,11 @@ import converters
 import prototxt
 import stub_target
 from cases import caffe_case, matconvnet_case
-from converters import arguments, cli, commands, doctor, formats, interrupts, options, support
+from converters import cli, formats, options, support
+from converters.command_line import arguments, commands
+from converters.doctor import diagnosis
 from converters.errors import MissingLibraryError
+from converters.files import interrupts
 from converters.options import Options
 
 CONVERSIONS = tuple(f"{source}-to-{target}" for source in ("caffe", "mat") for target in ("keras", "torch", "onnx"))
@@ -304,10 +307,10 @@ def test_a_broken_library_is_not_called_missing(tmp_path: Path, monkeypatch: pyt
 
 def test_doctor_says_what_is_there_and_what_runs(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     devices = {"cpu": "", "cuda:0": "fell back to cpu"}
-    monkeypatch.setattr(doctor, "DEVICE_CHECKS", {"Stub": "stub_target"})
+    monkeypatch.setattr(diagnosis, "DEVICE_CHECKS", {"Stub": "stub_target"})
     monkeypatch.setattr(stub_target, "devices", lambda: list(devices), raising=False)
     monkeypatch.setattr(stub_target, "trial", said_by_native_code(devices), raising=False)
-    monkeypatch.setattr(doctor, "_version", versions_of("numpy", "onnx", "onnxruntime"))
+    monkeypatch.setattr(diagnosis, "_version", versions_of("numpy", "onnx", "onnxruntime"))
     done = run("doctor")
     assert done.status == 0
     assert done.err == ""
@@ -320,8 +323,8 @@ def test_doctor_says_what_is_there_and_what_runs(run: Run, monkeypatch: pytest.M
 
 
 def test_doctor_fails_where_two_onnxruntimes_are_installed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "DEVICE_CHECKS", {})
-    monkeypatch.setattr(doctor, "_version", versions_of("onnxruntime", "onnxruntime-gpu"))
+    monkeypatch.setattr(diagnosis, "DEVICE_CHECKS", {})
+    monkeypatch.setattr(diagnosis, "_version", versions_of("onnxruntime", "onnxruntime-gpu"))
     done = run("doctor")
     assert done.status == 1
     assert "onnxruntime and onnxruntime-gpu are installed side by side" in done.err
@@ -331,10 +334,10 @@ def test_doctor_fails_where_two_onnxruntimes_are_installed(run: Run, monkeypatch
 def test_doctor_survives_a_broken_library(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "broken_devices.py").write_text("raise OSError('libfoo.so.3: cannot open shared object file')\n")
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(doctor, "DEVICE_CHECKS", {"Broken": "broken_devices", "Absent": "converters.images"})
+    monkeypatch.setattr(diagnosis, "DEVICE_CHECKS", {"Broken": "broken_devices", "Absent": "converters.files.images"})
     monkeypatch.setitem(sys.modules, "PIL", None)
-    monkeypatch.delitem(sys.modules, "converters.images", raising=False)
-    monkeypatch.setattr(doctor, "_version", versions_of("onnxruntime"))
+    monkeypatch.delitem(sys.modules, "converters.files.images", raising=False)
+    monkeypatch.setattr(diagnosis, "_version", versions_of("onnxruntime"))
     done = run("doctor")
     assert done.status == 1
     assert (
@@ -419,7 +422,7 @@ def test_the_python_interface_is_what_is_documented(tmp_path: Path, monkeypatch:
 
 def test_a_sample_picture_is_preprocessed_as_the_network_wants_it(tmp_path: Path) -> None:
     image = pytest.importorskip("PIL.Image")
-    samples = formats.load("converters.samples")
+    samples = formats.load("converters.conversion.samples")
     pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
     image.fromarray(pixels).save(tmp_path / "face.png")
     graph = converters.read_caffe(TINY.prototxt, TINY.weights)
@@ -435,7 +438,7 @@ def test_a_sample_picture_is_preprocessed_as_the_network_wants_it(tmp_path: Path
 
 @pytest.mark.parametrize("stored", ["npy", "mat", "binaryproto"])
 def test_mean_files_of_every_kind_are_read(tmp_path: Path, stored: str) -> None:
-    side_files = formats.load("converters.side_files")
+    side_files = formats.load("converters.conversion.side_files")
     mean = np.arange(3 * 4 * 5, dtype=np.float32).reshape(3, 4, 5)
     path = tmp_path / f"mean.{stored}"
     if stored == "npy":
@@ -452,7 +455,7 @@ def test_mean_files_of_every_kind_are_read(tmp_path: Path, stored: str) -> None:
 
 
 def test_mean_files_that_hold_none_are_refused(tmp_path: Path) -> None:
-    side_files = formats.load("converters.side_files")
+    side_files = formats.load("converters.conversion.side_files")
     np.save(tmp_path / "four.npy", np.zeros((4, 5)))
     (tmp_path / "text.npy").write_text("text")
     (tmp_path / "mean.txt").write_text("1,2,3")
@@ -466,7 +469,7 @@ def test_mean_files_that_hold_none_are_refused(tmp_path: Path) -> None:
 
 
 def test_labels_are_lines_of_text(tmp_path: Path) -> None:
-    side_files = formats.load("converters.side_files")
+    side_files = formats.load("converters.conversion.side_files")
     (tmp_path / "names.txt").write_text("Ann\nBo\n\n", "utf-8-sig")
     assert side_files.read_labels(tmp_path / "names.txt") == ("Ann", "Bo")
     (tmp_path / "empty.txt").write_text("\n")

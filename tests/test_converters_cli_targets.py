@@ -12,7 +12,8 @@ import onnx
 import pytest
 import torch
 
-from converters import cli, interrupts
+from converters import cli
+from converters.files import interrupts
 
 ARTEFACTS = {
     "caffe-to-onnx": ("net.onnx", {"net.onnx", "net.onnx.certificate.json"}),

@@ -17,10 +17,12 @@ import pytest
 
 import prototxt
 import stub_target
-from converters import formats, interrupts, pipeline, proof, staging
+from converters import formats
+from converters.conversion import pipeline, proof
 from converters.errors import ConversionError, ParityError, UnsupportedError
+from converters.files import interrupts, staging
+from converters.files.patient_file import patient_file
 from converters.options import Options, UsageError
-from converters.patient_file import patient_file
 
 TINY = prototxt.find("vgg-face-tiny")
 ROOT = Path(__file__).parent.parent
@@ -316,7 +318,8 @@ def test_a_signal_while_writing_leaves_nothing_behind(tmp_path: Path, number: si
     gate = tmp_path / "gate"
     gate.touch()
     (tmp_path / "out").mkdir()
-    script = "import stub_target; stub_target.install(); from converters import cli, commands; "
+    script = "import stub_target; stub_target.install(); from converters import cli; "
+    script += "from converters.command_line import commands; "
     script += "commands.COMMANDS['caffe-to-stub'] = commands._conversion('caffe', 'stub', 'Stub'); cli.main()"
     command = [sys.executable, "-c", script, "caffe-to-stub", "vgg-face-tiny", "-o", str(tmp_path / "out" / "net.stub")]
     environment = {**os.environ, "STUB_GATE": str(gate), "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}

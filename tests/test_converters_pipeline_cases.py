@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from cases import caffe_case, caffe_cases, matconvnet_case, matconvnet_cases
-from converters import pipeline
+from converters.conversion import pipeline
 from converters.errors import UnsupportedError
 from converters.options import Options
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from converters import support, to_keras, to_onnx, to_torch
-from converters.commands import build_app
+from converters.command_line.commands import build_app
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 

@@ -32,7 +32,7 @@ from converters.caffe.tokens import (
 )
 from converters.caffe.tree import Message
 from converters.errors import FormatError
-from converters.model_files import PROTOTXT_FIRST, check_recognised, check_regular, unreadable
+from converters.files.model_files import PROTOTXT_FIRST, check_recognised, check_regular, unreadable
 
 MAX_FILE_BYTES = 16 * 2**20
 MAX_VALUES = 500_000

@@ -17,7 +17,7 @@ from converters.caffe.problems import Problems
 from converters.caffe.schema import enum_names
 from converters.caffe.wire import BYTES, FIXED32, FIXED64, VARINT, Entry, Wire, WireError, signed32
 from converters.errors import FormatError
-from converters.model_files import check_weights_file, is_hdf5, map_file, without_readahead
+from converters.files.model_files import check_weights_file, is_hdf5, map_file, without_readahead
 
 MAX_LAYERS = MAX_BLOBS = 100_000
 

@@ -7,10 +7,10 @@ from collections.abc import Container
 from pathlib import Path
 
 from converters.errors import FormatError
+from converters.files.model_files import is_hdf5, map_file
 from converters.matlab.v5 import HEADER_SIZE, is_v5, read_v5
 from converters.matlab.v73 import read_v73
 from converters.matlab.values import Opaque, StructArray, Value
-from converters.model_files import is_hdf5, map_file
 
 __all__ = ["Opaque", "StructArray", "Value", "read_mat"]
 

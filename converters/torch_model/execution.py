@@ -11,9 +11,9 @@ import numpy as np
 import torch
 
 from converters.errors import ConversionError, UnsupportedError
+from converters.files.patient_file import patient_file
 from converters.ir import Feeds, Graph, Runner
 from converters.ops import Array
-from converters.patient_file import patient_file
 from converters.torch_model.network import Network
 from converters.torch_model.probe import Probe
 

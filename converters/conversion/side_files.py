@@ -9,7 +9,7 @@ import numpy as np
 from converters import formats
 from converters.caffe.weights import read_blob
 from converters.errors import FormatError
-from converters.model_files import check_regular
+from converters.files.model_files import check_regular
 from converters.ops import Array
 
 MEAN_NAMES = ("averageImage", "image_mean", "mean_image", "mean")

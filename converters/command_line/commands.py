@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import typer
 from typer.core import TyperGroup
 
-from converters.arguments import ALWAYS, CHANGING, CONVERSION, OPTIONS, PROVING, READING
+from converters.command_line.arguments import ALWAYS, CHANGING, CONVERSION, OPTIONS, PROVING, READING
 from converters.errors import ConversionError
 from converters.options import Options
 
@@ -78,10 +78,11 @@ def _parameter(name: str, *, needed: bool) -> Parameter:
 
 
 def _convert(source: str, target: str, words: Words, given: Options, how: How) -> None:
-    from converters import hashing
+    from converters.files import hashing
 
     hashing.begin(words)
-    from converters import console, pipeline
+    from converters.command_line import console
+    from converters.conversion import pipeline
 
     with console.progress() as progress:
         done = pipeline.convert(words, source, target, given, progress)
@@ -93,7 +94,8 @@ def _convert(source: str, target: str, words: Words, given: Options, how: How) -
 
 
 def _convert_keras(words: Words, given: Options, how: How) -> None:
-    from converters import console, keras_conversion
+    from converters.command_line import console
+    from converters.conversion import keras_conversion
 
     with console.progress() as progress:
         done = keras_conversion.convert_keras(words, given, progress)
@@ -104,7 +106,8 @@ def _convert_keras(words: Words, given: Options, how: How) -> None:
 
 
 def _inspect(words: Words, given: Options, how: How) -> None:
-    from converters import console, inspection
+    from converters.command_line import console
+    from converters.conversion import inspection
 
     found = inspection.inspect(words, given)
     console.warn(found.warnings)
@@ -115,7 +118,8 @@ def _inspect(words: Words, given: Options, how: How) -> None:
 
 
 def _verify(words: Words, given: Options, how: How) -> None:
-    from converters import console, verification
+    from converters.command_line import console
+    from converters.conversion import verification
 
     with console.progress() as progress:
         found = verification.verify(words, given, progress)
@@ -128,7 +132,8 @@ def _verify(words: Words, given: Options, how: How) -> None:
 
 
 def _formats(_words: Words, _given: Options, how: How) -> None:
-    from converters import console, support
+    from converters import support
+    from converters.command_line import console
 
     with console.progress() as progress:
         progress("reading the tables", 0.0)
@@ -142,12 +147,13 @@ def _formats(_words: Words, _given: Options, how: How) -> None:
 
 
 def _doctor(_words: Words, _given: Options, how: How) -> None:
-    from converters import console, doctor
+    from converters.command_line import console
+    from converters.doctor import diagnosis
 
     with console.progress() as progress:
-        found = doctor.diagnose(progress)
+        found = diagnosis.diagnose(progress)
     if how == "json":
-        console.say_json(doctor.as_json(found))
+        console.say_json(diagnosis.as_json(found))
     else:
         console.show_diagnosis(found)
     if found.problems:

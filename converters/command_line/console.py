@@ -14,14 +14,15 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from converters import doctor, formats
-from converters.inspection import Inspection
+from converters import formats
+from converters.conversion.inspection import Inspection
+from converters.conversion.pipeline import Conversion
+from converters.conversion.proof import Progress as Reporter
+from converters.conversion.proof import Trial
+from converters.conversion.verification import Verification
+from converters.doctor import diagnosis
 from converters.ops import Shape
-from converters.pipeline import Conversion
-from converters.proof import Progress as Reporter
-from converters.proof import Trial
 from converters.support import Support
-from converters.verification import Verification
 
 QUIET_SECONDS = 2.0
 BYTES = ((10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
@@ -286,7 +287,7 @@ def _words(value: Any) -> str:
     return " ".join(f"{item:g}" for item in value) if isinstance(value, list) else str(value)
 
 
-def show_diagnosis(found: doctor.Diagnosis) -> None:
+def show_diagnosis(found: diagnosis.Diagnosis) -> None:
     """Print what `doctor` found."""
     for name, value in found.system.items():
         say(f"{name:<12}{value}")

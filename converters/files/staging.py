@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from converters.errors import ConversionError
-from converters.interrupts import check, uninterrupted
+from converters.files.interrupts import check, uninterrupted
 
 _open_folders: set[Path] = set()
 

@@ -180,7 +180,7 @@ LIBRARIES: dict[str, tuple[tuple[str, ...], ...]] = {
 }
 
 DEVICE_CHECKS = {
-    "onnxruntime": "converters.devices_onnx",
-    "PyTorch": "converters.devices_torch",
-    "TensorFlow": "converters.devices_keras",
+    "onnxruntime": "converters.doctor.devices_onnx",
+    "PyTorch": "converters.doctor.devices_torch",
+    "TensorFlow": "converters.doctor.devices_keras",
 }

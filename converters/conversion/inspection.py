@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from converters import passes
+from converters.conversion.preparation import prepared
+from converters.conversion.sources import find_model, read
 from converters.ir import Graph, Preprocessing
 from converters.ops import Shape
 from converters.options import DYNAMIC_AXES, Options
-from converters.preparation import prepared
-from converters.sources import find_model, read
 
 
 @dataclass(frozen=True)

@@ -9,18 +9,18 @@ from types import ModuleType
 import numpy as np
 
 from converters import formats, passes
+from converters.conversion.pipeline import Conversion, check_request, finish, output_path, tolerance
+from converters.conversion.proof import SEED, Progress, Trial, refuse_failures, silent
+from converters.conversion.side_files import read_array
 from converters.errors import ConversionError, ParityError
-from converters.hashing import FileHashes, short_names
+from converters.files.hashing import FileHashes, short_names
+from converters.files.model_files import check_regular
+from converters.files.staging import Stage
 from converters.ir import Graph, Source
-from converters.model_files import check_regular
 from converters.ops import Array, Shape
 from converters.options import Options, UsageError
 from converters.parity import NodeDifference, Report
 from converters.parity.measure import measured
-from converters.pipeline import Conversion, check_request, finish, output_path, tolerance
-from converters.proof import SEED, Progress, Trial, refuse_failures, silent
-from converters.side_files import read_array
-from converters.staging import Stage
 
 WRITER = "converters.keras_to_onnx"
 LIBRARIES = ("keras", "tensorflow", "tf2onnx", "onnx", "onnxruntime")
@@ -67,7 +67,7 @@ def convert_keras(words: Sequence[str], options: Options, progress: Progress = s
         raise UsageError(f"a Keras model is one file; {len(words)} are given: {', '.join(words)}")
     model = Path(words[0])
     progress("reading", 0.0)
-    keras, writer = formats.load("converters.foreign_keras"), formats.load(WRITER)
+    keras, writer = formats.load("converters.foreign.keras_models"), formats.load(WRITER)
     theirs = keras.inputs(_existing(model))
     shapes = _shapes(theirs, options)
     source = Source("Keras", FileHashes(short_names([model])))
@@ -81,7 +81,7 @@ def convert_keras(words: Sequence[str], options: Options, progress: Progress = s
         trials: list[Trial] = []
         if options.verify:
             progress("comparing", 0.0)
-            pair = _Pair(model, stage.path, keras, formats.load("converters.foreign_onnx"), tolerance(options))
+            pair = _Pair(model, stage.path, keras, formats.load("converters.foreign.onnx_models"), tolerance(options))
             trials = [pair.trial(*given) for given in _feeds(theirs, shapes, options)]
             refuse_failures(trials)
         done = Conversion(graph, target, options.dtype, (), None, tuple(trials), passes.OpenAxes((), {}), seconds)

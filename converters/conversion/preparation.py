@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from converters import passes
+from converters.conversion.side_files import read_labels, read_mean
 from converters.ir import Graph
 from converters.options import Options
-from converters.side_files import read_labels, read_mean
 
 STATED = ("channel_order", "mean", "mean_file", "scale")
 

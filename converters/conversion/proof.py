@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from converters import parity, passes
+from converters.conversion.samples import fitted
 from converters.errors import ParityError
 from converters.ir import Feeds, Graph, Runner
 from converters.ops import Array, Shape
-from converters.samples import fitted
 
 SEED = 0
 TOLERANCES = {"float32": 1e-5, "float16": 1e-2}

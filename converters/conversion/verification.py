@@ -7,17 +7,17 @@ from pathlib import Path
 
 import prototxt
 from converters import formats, parity, passes
+from converters.conversion.pipeline import tolerance
+from converters.conversion.preparation import prepared
+from converters.conversion.proof import Progress, Prover, Trial, silent
+from converters.conversion.samples import read_samples
+from converters.conversion.sources import check_complete, find_model, read
 from converters.errors import ConversionError, FormatError, ParityError
-from converters.foreign import open_foreign
+from converters.files.model_files import check_regular
+from converters.foreign.matching import open_foreign
 from converters.ir import Feeds, Graph, Runner
-from converters.model_files import check_regular
 from converters.ops import Array
 from converters.options import Options, UsageError
-from converters.pipeline import tolerance
-from converters.preparation import prepared
-from converters.proof import Progress, Prover, Trial, silent
-from converters.samples import read_samples
-from converters.sources import check_complete, find_model, read
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ import prototxt
 from converters import formats, passes
 from converters.caffe.net import NetState
 from converters.errors import ConversionError, did_you_mean
-from converters.hashing import FileHashes, short_names
+from converters.files.hashing import FileHashes, short_names
 from converters.ir import Graph, Preprocessing
 from converters.ops import Constant, Shape
 from converters.options import Options, UsageError

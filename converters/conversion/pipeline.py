@@ -9,16 +9,17 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from converters import doctor, formats, parity, passes
+from converters import formats, parity, passes
+from converters.conversion.preparation import prepared
+from converters.conversion.proof import TOLERANCES, Progress, Prover, Trial, refuse_failures, silent
+from converters.conversion.samples import read_samples
+from converters.conversion.sources import check_complete, find_model, read
+from converters.doctor import diagnosis
 from converters.errors import UnsupportedError
-from converters.hashing import short_names
+from converters.files.hashing import short_names
+from converters.files.staging import Stage, check_output, commit
 from converters.ir import Graph
 from converters.options import Options, UsageError
-from converters.preparation import prepared
-from converters.proof import TOLERANCES, Progress, Prover, Trial, refuse_failures, silent
-from converters.samples import read_samples
-from converters.sources import check_complete, find_model, read
-from converters.staging import Stage, check_output, commit
 
 # Options that say how and where a conversion runs, not what comes out of it.
 UNCERTIFIED = ("out", "force", "certificate", "verify", "against")
@@ -166,7 +167,7 @@ def _settings(options: Options, axes: Sequence[str]) -> dict[str, Any]:
 def _certificate(
     done: Conversion, options: Options, files_read: Mapping[str, Path], files_written: Mapping[str, Path]
 ) -> dict[str, Any]:
-    installed = doctor.versions()
+    installed = diagnosis.versions()
     told = {name: value for name, value in options.given().items() if name not in UNCERTIFIED}
     circumstances = parity.Circumstances(
         tool_version=installed[formats.DISTRIBUTION],

@@ -95,4 +95,4 @@ def _shaped(array: Array, shape: Shape) -> Array:
     return array
 
 
-MODULES = {"onnx": "converters.foreign_onnx", "keras": "converters.foreign_keras"}
+MODULES = {"onnx": "converters.foreign.onnx_models", "keras": "converters.foreign.keras_models"}

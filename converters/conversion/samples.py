@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from converters import formats, passes
+from converters.conversion.side_files import read_array
 from converters.errors import ConversionError, FormatError, ShapeError
+from converters.files.model_files import check_regular
 from converters.ir import Graph, Preprocessing
-from converters.model_files import check_regular
 from converters.ops import Array
-from converters.side_files import read_array
 
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 
@@ -88,7 +88,7 @@ def _picture(graph: Graph, name: str, path: Path) -> Array:
         raise ShapeError(
             f"{path}: is a picture, but input '{name}' of shape {list(graph.inputs[name])} is none; give an .npy file"
         )
-    read_image = formats.load("converters.images").read_image
+    read_image = formats.load("converters.files.images").read_image
     pixels: Array = read_image(path, (size[0], size[1]), gray=channels == 1)
     if name in graph.input_dtypes:
         return np.repeat(pixels[None], batch, 0)

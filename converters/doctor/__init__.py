@@ -1,0 +1,1 @@
+"""What is installed here, what is missing or broken, and on which devices it really runs."""

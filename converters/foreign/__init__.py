@@ -1,0 +1,1 @@
+"""Models in ONNX and Keras that others wrote: what they take and give."""
