@@ -56,15 +56,14 @@ def unsupported(graph: Graph, *, dtype: str = "float32", dynamic: Sequence[str] 
     return []
 
 
-def opened(graph: Graph, path: str | Path, wanted: Iterable[str] | None = None) -> Runner:
+def opened(_graph: Graph, path: str | Path, wanted: Iterable[str] | None = None) -> Runner:
     """Load what `save` wrote in plain Keras; return what runs it.
 
-    That takes feeds, channels first, and returns values by their names in the graph, channels first; `wanted` None
+    That takes feeds, channels first, and returns values by their names in the network, channels first; `wanted` None
     means all that the file tells apart: every node that the outputs need, or for a SavedModel the outputs. Feeds may
     have another size where the file leaves axes open.
     """
-    runner = running.opened(Path(path), wanted)
-    return lambda feeds: {name: value for name, value in runner(feeds).items() if name in graph.shapes}
+    return running.opened(Path(path), wanted)
 
 
 def run(graph: Graph, path: str | Path, feeds: Feeds, wanted: Iterable[str] | None = None) -> dict[str, Array]:

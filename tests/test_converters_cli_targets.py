@@ -86,10 +86,16 @@ def test_embeddings_in_half_precision_with_baked_preprocessing(run: Run) -> None
     assert [output.name for output in graph.output] == ["relu7_normalized"]
 
 
-def test_an_artefact_that_was_cut_says_which_options_are_missing(run: Run) -> None:
-    run("caffe-to-onnx", "vgg-face-tiny", "-o", "net.onnx", "--cut", "fc7", "--l2-normalize")
-    done = run("verify", "vgg-face-tiny", "--against", "net.onnx")
-    assert done.status == 1 and "holds 'fc7_normalized', which the network does not" in done.err
+@pytest.mark.parametrize("command", ARTEFACTS)
+def test_an_artefact_made_with_other_options_says_so(run: Run, command: str) -> None:
+    name, _ = ARTEFACTS[command]
+    given = {"fc7_normalized": ["--cut", "fc7", "--l2-normalize"]}
+    given["data_preprocessed"] = ["--bake-preprocessing", "--channel-order", "BGR", "--mean", "90,100,110"]
+    for value, options in given.items():
+        assert run(command, "vgg-face-tiny", "-o", name, "--force", *options).status == 0
+        done = run("verify", "vgg-face-tiny", "--against", name)
+        assert done.status == 1 and f"holds '{value}', which the network does not" in done.err
+        assert run("verify", "vgg-face-tiny", "--against", name, *options).status == 0
 
 
 def test_an_onnx_file_of_others_is_compared_by_its_outputs(run: Run) -> None:

@@ -1,7 +1,7 @@
 """Holding a model against one that exists: an artefact, node by node where it allows that, or another source."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -22,12 +22,16 @@ from converters.options import Options, UsageError
 
 @dataclass(frozen=True, eq=False)
 class Verification:
-    """What a comparison came to: `trials` with an artefact, or the `agreement` of two sources; `notes` say how."""
+    """What a comparison came to: `trials` with an artefact, or the `agreement` of two sources.
+
+    `notes` say how the two were compared, `hints` what else may explain a difference.
+    """
 
     against: str
     trials: tuple[Trial, ...] = ()
     agreement: parity.Agreement | None = None
     notes: tuple[str, ...] = ()
+    hints: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -39,7 +43,7 @@ class Verification:
         found = [problem for trial in self.trials for problem in trial.problems()]
         if self.agreement and not self.agreement.same:
             found += [f"the networks differ: {line}" for line in self.agreement.lines[-1:]]
-        return found
+        return [*found, *self.hints] if found else []
 
 
 def verify(words: Sequence[str], options: Options, progress: Progress = silent) -> Verification:
@@ -75,20 +79,26 @@ def verify_artefact(graph: Graph, path: Path, options: Options, progress: Progre
         foreign = open_foreign(graph, target, path)
         notes = (*not_ours.problems, *foreign.notes)
         return _verify(foreign.graph, path, foreign.run, options, progress, notes)
-    return _verify(graph, path, partial(_known_values, runner, graph, path), options, progress)
+    strange: list[str] = []
+    found = _verify(graph, path, partial(_known_values, runner, graph, path, strange), options, progress)
+    return replace(found, hints=(_other_options(path, strange),)) if strange else found
 
 
-def _known_values(runner: Runner, graph: Graph, path: Path, feeds: Feeds) -> dict[str, Array]:
-    """Run an artefact of ours; what it holds beyond the graph is left out, and its outputs missing in it are told."""
+def _known_values(runner: Runner, graph: Graph, path: Path, strange: list[str], feeds: Feeds) -> dict[str, Array]:
+    """Run an artefact of ours; what it holds beyond the graph becomes `strange`, its outputs missing in it are told."""
     values = runner(feeds)
     known = {name: array for name, array in values.items() if name in graph.shapes}
-    strange = [name for name in values if name not in known]
+    strange[:] = [name for name in values if name not in known]
     if strange and not set(graph.outputs.values()) <= set(known):
-        raise ParityError(
-            f"{path}: holds '{strange[0]}', which the network does not; give the options it was converted with, "
-            "such as --cut or --l2-normalize"
-        )
+        raise ParityError(_other_options(path, strange))
     return known
+
+
+def _other_options(path: Path, strange: Sequence[str]) -> str:
+    return (
+        f"{path}: holds '{strange[0]}', which the network does not; give the options it was converted with, "
+        "such as --cut, --l2-normalize or --bake-preprocessing"
+    )
 
 
 def _verify(

@@ -32,7 +32,7 @@ def opened_module(path: Path, graph: Graph, wanted: Collection[str] | None) -> R
     values: dict[str, Array] = {}
 
     def note(name: str | None, value: Any) -> Any:
-        if name is not None and name in graph.shapes and (wanted is None or name in wanted):
+        if name is not None and (wanted is None or name in wanted):
             values[name] = _array(value)
         return value
 
