@@ -1,66 +1,16 @@
-"""The command line: `convert`, the same as `python -m converters`. The only place that exits, and that prints failures.
+"""The command line: `convert`, the same as `python -m converters`."""
 
-The commands are in `command_line`, loaded once Ctrl-C is taken care of.
-"""
+from typing import Any
 
-import sys
-from collections.abc import Sequence
-from typing import NoReturn
-
-from converters.files import interrupts
-
-FAILED, WRONG_USAGE = 1, 2
+from converters.command_line import exits
 
 
 def main() -> None:
     """Run the command line and exit: 0 done, 1 refused or failed, 2 wrong usage."""
-    interrupts.install()
-    try:
-        from converters.command_line.commands import build_app
-
-        build_app()(prog_name="convert")
-    except BaseException as error:
-        if interrupts.received():
-            interrupts.ignore()
-            _exit(["interrupted; nothing was left half-written"])
-        if not isinstance(error, Exception):
-            interrupts.ignore()  # all is done: libraries that take their time to end must not spoil it
-            raise
-        _report(error)
+    exits.run("convert", _application)
 
 
-def _report(error: Exception) -> NoReturn:
-    """Print one clear message for a failure, and exit."""
-    import os
-    import traceback
+def _application() -> Any:
+    from converters.command_line.commands import build_app
 
-    from converters.options import UsageError
-
-    if {"-v", "--verbose"}.intersection(sys.argv):
-        traceback.print_exc()
-    if isinstance(error, BrokenPipeError):
-        # Who read the output has gone (`| head`): nothing to say, and nobody to say it to.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(FAILED) from error
-    _exit(_problems(error), WRONG_USAGE if isinstance(error, UsageError) else FAILED)
-
-
-def _problems(error: Exception) -> Sequence[str]:
-    from converters.errors import ConversionError
-
-    if isinstance(error, ConversionError):
-        return error.problems
-    if isinstance(error, MemoryError):
-        return ["the memory does not suffice for this model"]
-    if isinstance(error, OSError):
-        return [f"{error.filename}: {error.strerror}" if error.filename else str(error)]
-    if isinstance(error, ImportError):
-        return [f"a library is installed but cannot be loaded: {error}"]
-    return [f"unexpected failure, please report it with the output of -v: {type(error).__name__}: {error}"]
-
-
-def _exit(problems: Sequence[str], status: int = FAILED) -> NoReturn:
-    mark = "\x1b[1;31merror:\x1b[0m" if sys.stderr.isatty() else "error:"
-    for problem in problems:
-        print(mark, problem, file=sys.stderr)
-    raise SystemExit(status)
+    return build_app()

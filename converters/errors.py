@@ -1,4 +1,4 @@
-"""Everything this package refuses, as one family of exceptions.
+"""Everything this package refuses, as one family of exceptions, and what such families of other packages share.
 
 A frontend collects all problems of a model and raises once, so that a person mends a file in one go.
 """
@@ -7,15 +7,21 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 
-class ConversionError(Exception):
-    """A model cannot be read, converted or proved; `problems` holds one line per reason.
+class Refusal(Exception):  # noqa: N818 - the base of each package's family, whose members are errors by name
+    """Something is refused; `problems` holds one line per reason.
 
     Each line says where (file:line, layer), what was found, what was expected and what to do.
     """
 
+    exit_status = 1
+
     def __init__(self, problems: str | Iterable[str]) -> None:
         self.problems: list[str] = [problems] if isinstance(problems, str) else list(problems)
         super().__init__("\n".join(self.problems))
+
+
+class ConversionError(Refusal):
+    """A model cannot be read, converted or proved."""
 
 
 class FormatError(ConversionError):

@@ -16,6 +16,8 @@ PHASES = ("TEST", "TRAIN")
 class UsageError(ConversionError):
     """A command or call that makes no sense, whatever the files hold."""
 
+    exit_status = 2
+
 
 @dataclass(frozen=True, kw_only=True)
 class Options:

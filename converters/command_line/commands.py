@@ -81,50 +81,50 @@ def _convert(source: str, target: str, words: Words, given: Options, how: How) -
     from converters.files import hashing
 
     hashing.begin(words)
-    from converters.command_line import console
+    from converters.command_line import console, terminal
     from converters.conversion import pipeline
 
-    with console.progress() as progress:
+    with terminal.progress() as progress:
         done = pipeline.convert(words, source, target, given, progress)
-    console.warn(done.graph.warnings)
+    terminal.warn(done.graph.warnings)
     if how == "json":
-        console.say_json(console.conversion_json(done))
+        terminal.say_json(console.conversion_json(done))
     else:
         console.show_conversion(done)
 
 
 def _convert_keras(words: Words, given: Options, how: How) -> None:
-    from converters.command_line import console
+    from converters.command_line import console, terminal
     from converters.conversion import keras_conversion
 
-    with console.progress() as progress:
+    with terminal.progress() as progress:
         done = keras_conversion.convert_keras(words, given, progress)
     if how == "json":
-        console.say_json(console.conversion_json(done))
+        terminal.say_json(console.conversion_json(done))
     else:
         console.show_conversion(done)
 
 
 def _inspect(words: Words, given: Options, how: How) -> None:
-    from converters.command_line import console
+    from converters.command_line import console, terminal
     from converters.conversion import inspection
 
     found = inspection.inspect(words, given)
-    console.warn(found.warnings)
+    terminal.warn(found.warnings)
     if how == "json":
-        console.say_json(inspection.as_json(found))
+        terminal.say_json(inspection.as_json(found))
     else:
         console.show_inspection(found)
 
 
 def _verify(words: Words, given: Options, how: How) -> None:
-    from converters.command_line import console
+    from converters.command_line import console, terminal
     from converters.conversion import verification
 
-    with console.progress() as progress:
+    with terminal.progress() as progress:
         found = verification.verify(words, given, progress)
     if how == "json":
-        console.say_json(console.verification_json(found))
+        terminal.say_json(console.verification_json(found))
     else:
         console.show_verification(found)
     if not found.ok:
@@ -133,27 +133,27 @@ def _verify(words: Words, given: Options, how: How) -> None:
 
 def _formats(_words: Words, _given: Options, how: How) -> None:
     from converters import support
-    from converters.command_line import console
+    from converters.command_line import console, terminal
 
-    with console.progress() as progress:
+    with terminal.progress() as progress:
         progress("reading the tables", 0.0)
         found = support.support_table()
     if how == "json":
-        console.say_json(support.as_json(found))
+        terminal.say_json(support.as_json(found))
     elif how == "markdown":
-        console.out.file.write(support.markdown(found))
+        terminal.out.file.write(support.markdown(found))
     else:
         console.show_support(found)
 
 
 def _doctor(_words: Words, _given: Options, how: How) -> None:
-    from converters.command_line import console
+    from converters.command_line import console, terminal
     from converters.doctor import diagnosis
 
-    with console.progress() as progress:
+    with terminal.progress() as progress:
         found = diagnosis.diagnose(progress)
     if how == "json":
-        console.say_json(diagnosis.as_json(found))
+        terminal.say_json(diagnosis.as_json(found))
     else:
         console.show_diagnosis(found)
     if found.problems:
