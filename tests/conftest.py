@@ -19,7 +19,10 @@ from hypothesis import settings
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
 ROOT = Path(__file__).parent.parent
-HEAVY = ("cv2", "keras", "onnx", "onnxruntime", "PIL", "tensorflow", "tf2onnx", "torch")
+HEAVY = (
+    "cv2", "imagehash", "keras", "matplotlib", "onnx", "onnxruntime", "pandas", "PIL", "pyarrow", "ray", "sklearn", "tensorflow", "tf2onnx",
+    "torch",
+)  # fmt: skip
 COULD_NOT_IMPORT = "could not import"  # how pytest.importorskip begins its reason
 
 settings.register_profile("quick", max_examples=50, deadline=None, derandomize=True, database=None)
