@@ -62,6 +62,21 @@ def test_probabilities_alone_get_the_room_that_large_logits_ask_for(difference: 
     assert verdicts({"prob": prob + np.float32([-difference, difference])}) == {"prob": ok}
 
 
+@pytest.mark.parametrize(("by", "ok"), [(0.9e-5, True), (3e-5, False)])
+def test_probabilities_that_are_right_for_large_logits_get_that_room_too(by: float, ok: bool) -> None:
+    """0.9e-5 of 100 is the difference of two exponents, and 2e-4 of the probabilities that come of it."""
+    nodes = (
+        Node("logits", Dense(2, bias=False), ("x",), {"weight": np.float32([[50, 50], [49, 49.5]])}),
+        Node("prob", Softmax(1), ("logits",)),
+    )
+    graph = Graph("network", {"x": (1, 2)}, nodes, {"prob": "prob"})
+    logits = graph.run(FEEDS)["logits"] * np.float32([1 + by, 1])
+    got = {"logits": logits, "prob": nodes[1].op.compute(logits)}
+    report = compare(graph, FEEDS, got)
+    assert [node.ok for node in report.nodes] == [ok, True]
+    assert report.nodes[1].difference > 1e-4
+
+
 def test_other_values_alone_get_none() -> None:
     nodes = (*network().nodes[:2], Node("relu", ReLU(), ("logits",)))
     graph = Graph("network", {"x": (1, 2)}, nodes, {"relu": "relu"})

@@ -166,9 +166,10 @@ class _Comparison:
 
         `right` says whether it is right for what the target computed before it, None that this is not known.
         """
-        if right is not None:
-            return ROUNDING_ROOM if right else 1.0
-        return min(max(1.0, self._largest_read(node)), AMPLIFIED_ROOM) if isinstance(node.op, AMPLIFYING) else 1.0
+        if right is False:
+            return 1.0
+        amplified = min(self._largest_read(node), AMPLIFIED_ROOM) if isinstance(node.op, AMPLIFYING) else 1.0
+        return max(ROUNDING_ROOM if right else 1.0, amplified)
 
     def _largest_read(self, node: Node) -> float:
         """Return the largest value that a node reads: what the rounding around a zero is to be compared with."""
