@@ -35,7 +35,7 @@ def described(graph: Graph, *, mean_image: str = "", hashed: bool = True) -> dic
         },
         "licence": source.licence,
     }
-    return {key: value for key, value in told.items() if value}
+    return {**graph.facts, **{key: value for key, value in told.items() if value}}
 
 
 def as_text(told: Mapping[str, Any]) -> dict[str, str]:

@@ -71,8 +71,8 @@ class Graph:
     `inputs` maps names to full shapes, batch axis included; `outputs` maps the names that the outputs have outside to
     the values they are (a source may give its last blob one name while several in-place layers wrote to it).
     `input_dtypes` names inputs that are not float32. `aliases` maps further names that a source has for values (a
-    Caffe blob after all its in-place layers) to the values. The constructor infers all shapes and refuses what does
-    not fit, every problem at once.
+    Caffe blob after all its in-place layers) to the values. `facts` are further things that a written model says of
+    itself, plain JSON values. The constructor infers all shapes and refuses what does not fit, every problem at once.
     """
 
     name: str
@@ -85,6 +85,7 @@ class Graph:
     input_dtypes: Mapping[str, str] = field(default_factory=dict)
     aliases: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
     shapes: Mapping[str, Shape] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
