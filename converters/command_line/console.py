@@ -169,7 +169,9 @@ def verification_json(found: Verification) -> dict[str, Any]:
 
 def show_inspection(found: Inspection) -> None:
     """Print a network: its nodes, totals, preprocessing, labels and axes."""
-    shown = table("node", "op", "output", "parameters", "MACs", numbers=("parameters", "MACs"))
+    shown = table(
+        "node", "op", "output", "parameters", "MACs", numbers=("parameters", "MACs"), kept="node", shortened="op"
+    )
     for row in found.rows:
         counts = [f"{count:,}" if count else "" for count in (row.parameters, row.macs)]
         shown.add_row(row.node, row.op, sizes(row.shape), *counts)

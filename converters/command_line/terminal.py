@@ -1,6 +1,7 @@
 """What every command line of this project prints with: results on stdout, progress and messages on stderr."""
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,7 +21,10 @@ QUIET_SECONDS = 2.0
 BYTES = ((10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
 COUNTS = ((10**9, "G"), (10**6, "M"), (10**3, "k"))
 
-out = Console(highlight=False, markup=False, emoji=False)
+# A file or a pipe has no width that a table would have to fit.
+WIDTH = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 200
+
+out = Console(highlight=False, markup=False, emoji=False, width=WIDTH)
 err = Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 
