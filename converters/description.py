@@ -2,17 +2,20 @@
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from converters.errors import FormatError
 from converters.formats import DISTRIBUTION
 from converters.ir import Graph, Preprocessing
+from converters.ops import Array
 
 UNKNOWN_HASH = "0" * 64
+STRUCTURES = ("preprocessing", "labels", "source_sha256")
 
 
 def described(graph: Graph, *, mean_image: str = "", hashed: bool = True) -> dict[str, Any]:
@@ -45,6 +48,41 @@ def as_text(told: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
+def from_text(metadata: Mapping[str, str]) -> dict[str, Any]:
+    """Return the facts that `as_text` wrote into metadata, and what else stands there; FormatError where they differ.
+
+    A file of others may use the same names for something else: then only what it says of preprocessing is insisted on.
+    """
+    told: dict[str, Any] = dict(metadata)
+    for key in told.keys() & set(STRUCTURES):
+        try:
+            told[key] = json.loads(metadata[key])
+        except ValueError as error:
+            if key == "preprocessing":
+                raise FormatError(f"the metadata entry 'preprocessing' is not JSON: {error}") from error
+    return told
+
+
+def preprocessing_read(told: Mapping[str, Any], tensor: Callable[[str], Array] | None = None) -> Preprocessing:
+    """Return the preprocessing among the facts that `described` gave; nothing is known of what they do not name.
+
+    `tensor` gives the tensor of the file that holds a mean image, by name. FormatError lists all that makes no sense.
+    """
+    said = told.get("preprocessing") or {}
+    if not isinstance(said, Mapping):
+        raise FormatError(f"'preprocessing' is {said!r}, expected names and values")
+    found: dict[str, Any] = {}
+    problems: list[str] = []
+    for key, (field, read) in _READERS.items():
+        try:
+            found[field] = None if said.get(key) is None else read(said[key], tensor)
+        except (ValueError, TypeError, KeyError) as error:
+            problems.append(f"'preprocessing' has a {key} that makes no sense: {error}")
+    if problems:
+        raise FormatError(problems)
+    return Preprocessing(**found)
+
+
 def tool_version() -> str:
     """Return the version of this package; empty if it runs from a source tree that was never installed."""
     try:
@@ -64,3 +102,43 @@ def _preprocessing(settings: Preprocessing, mean_image: str) -> dict[str, Any]:
         packed = {"shape": mean.shape, "float32_base64": base64.b64encode(mean.tobytes()).decode()}
         told["mean"] = mean.tolist() if mean.ndim == 1 else mean_image or packed
     return {key: value for key, value in told.items() if value is not None}
+
+
+def _order_read(value: Any, _tensor: Any) -> str:
+    if value not in ("RGB", "BGR", "gray"):
+        raise ValueError(f"{value!r} is none of RGB, BGR, gray")
+    return str(value)
+
+
+def _mean_read(value: Any, tensor: Callable[[str], Array] | None) -> Array:
+    if isinstance(value, str):
+        if tensor is None:
+            raise ValueError(f"it lies in the tensor '{value}', which is not at hand")
+        mean = np.asarray(tensor(value), np.float32)
+    elif isinstance(value, Mapping):
+        packed = base64.b64decode(value["float32_base64"], validate=True)
+        mean = np.frombuffer(packed, "<f4").reshape(value["shape"]).astype(np.float32)
+    else:
+        mean = np.asarray(value, np.float32)
+    if mean.ndim not in (1, 3) or not np.isfinite(mean).all():
+        raise ValueError(f"shape {list(mean.shape)}, expected finite numbers for channels, or an image")
+    return mean
+
+
+def _scale_read(value: Any, _tensor: Any) -> tuple[float, ...]:
+    return tuple(float(factor) for factor in value)
+
+
+def _size_read(value: Any, _tensor: Any) -> tuple[int, int]:
+    height, width = value
+    if min(height, width) < 1:
+        raise ValueError(f"{value!r} is no height and width")
+    return int(height), int(width)
+
+
+_READERS: dict[str, tuple[str, Callable[[Any, Any], Any]]] = {
+    "channel_order": ("channel_order", _order_read),
+    "mean": ("mean", _mean_read),
+    "scale": ("scale", _scale_read),
+    "size_height_width": ("size", _size_read),
+}
