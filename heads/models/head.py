@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import load_file, save
+from safetensors.numpy import load, save
 
 from heads.errors import HeadsError
 from heads.provenance import EmbeddingSpec
 
 HEAD, WEIGHTS = "head.json", "weights.safetensors"
 VERSION = 1
+# Arrays (dimension,): an embedding is made (x - mean) * scale before anything else. Measured, not learned.
+INPUT_MEAN, INPUT_SCALE = "input_mean", "input_scale"
 Array = np.ndarray[Any, Any]
 
 
@@ -55,8 +57,9 @@ class Head:
 
     @property
     def parameters(self) -> int:
-        """Return how many numbers were learned."""
-        return sum(int(array.size) for array in self.arrays.values())
+        """Return how many numbers were learned; mean and scale of the inputs are measured."""
+        measured = (INPUT_MEAN, INPUT_SCALE)
+        return sum(int(array.size) for name, array in self.arrays.items() if name not in measured)
 
     def with_calibration(self, calibration: Calibration) -> "Head":
         """Return the same head with another way to decide."""
@@ -90,7 +93,7 @@ def load_head(folder: Path) -> Head:
     """Read a head; HeadsError where the folder holds none, or one that cannot be read."""
     try:
         told = json.loads((folder / HEAD).read_text(encoding="utf-8"))
-        arrays = load_file(folder / WEIGHTS)
+        arrays = load((folder / WEIGHTS).read_bytes())
         return Head(
             told["recipe"],
             told["kind"],
@@ -102,7 +105,7 @@ def load_head(folder: Path) -> Head:
             told["facts"],
         )
     except FileNotFoundError as error:
-        raise HeadsError(f"{folder}: holds no head ({Path(error.filename or HEAD).name} is missing)") from error
+        raise HeadsError(f"{folder}: holds no head ({Path(str(error.filename)).name} is missing)") from error
     except Exception as error:
         # safetensors raises kinds of its own, and a damaged JSON file may fail anywhere above.
         raise HeadsError(f"{folder}: the head cannot be read: {type(error).__name__}: {error}") from error
