@@ -1,0 +1,43 @@
+"""From what stands in the files to a label, and to a split."""
+
+import re
+from collections.abc import Mapping
+
+import pandas as pd
+
+from heads.layouts.layout import MisfitError
+
+MALE, FEMALE = "male", "female"
+KNOWN_SPLITS = {
+    "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test",
+    "testing": "test",
+}  # fmt: skip
+_NUMBER = re.compile(r"[+-]?\d+(\.\d*)?")
+
+
+def split_of(part: str, splits: Mapping[str, str]) -> str:
+    """Return the split that a part of a set is by its name, "" if it is none."""
+    return splits.get(part) or KNOWN_SPLITS.get(part.lower(), "")
+
+
+def check_meaning(values: pd.Series, mapping: Mapping[str, str], where: str) -> None:
+    """Refuse labels that are numbers of which nobody has said what they mean."""
+    numbers = sorted({value for value in values.unique() if _NUMBER.fullmatch(value) and value not in mapping})
+    if numbers and not mapping:
+        example = " ".join(f"{number}=..." for number in numbers[:2])
+        raise MisfitError(
+            f"{where} holds the numbers {', '.join(numbers[:10])}, and a number is no label: data sets code the same "
+            f"label differently. Say which label each stands for, with values: {example}"
+        )
+
+
+def mapped(values: pd.Series, mapping: Mapping[str, str]) -> tuple[pd.Series, pd.Series]:
+    """Return the labels, and which of the values have none; an empty value is the unknown label "".
+
+    Without a mapping a value is its own label; with one, so are the labels it leads to.
+    """
+    if not mapping:
+        return values, pd.Series(data=False, index=values.index)
+    complete = {"": "", **{label: label for label in mapping.values()}, **mapping}
+    labels = values.map(complete)
+    return labels.fillna(""), labels.isna()

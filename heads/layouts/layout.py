@@ -1,0 +1,107 @@
+"""What a reader of a data set is given and what is known of each set."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from heads.errors import DataError
+from heads.layouts.notes import Notes
+from heads.layouts.options import LayoutOptions
+
+# Deep enough for a set that was unpacked into a folder of its own name, with its annotations in another one.
+DEPTH = 2
+_NOT_OURS = ("__MACOSX",)
+
+
+class MisfitError(DataError):
+    """A folder does not hold what the layout asks for; the message says what is missing, nothing more."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One data set being read: where it lies, what was said about it, and what was found wrong with it."""
+
+    folder: Path
+    options: LayoutOptions = field(default_factory=LayoutOptions)
+    notes: Notes = field(default_factory=Notes)
+
+    def relative(self, path: Path) -> str:
+        """Return a path below the folder as it is written in tables and messages; "" is the folder itself."""
+        told = path.relative_to(self.folder).as_posix()
+        return "" if told == "." else told
+
+    def find(self, *names: str) -> Path | None:
+        """Return the file of one of these names in the folder or up to two levels below, the uppermost one.
+
+        MisfitError if several lie equally high.
+        """
+        for folders in _levels(self.folder):
+            found = [folder / name for name in names for folder in folders if (folder / name).is_file()]
+            if len(found) > 1:
+                told = ", ".join(map(self.relative, found))
+                raise MisfitError(f"it holds {told}: name the folder of one of them")
+            if found:
+                return found[0]
+        return None
+
+    def need(self, *names: str) -> Path:
+        """Return what `find` returns; MisfitError if it is nothing."""
+        found = self.find(*names)
+        if found is None:
+            raise MisfitError(f"there is no {' or '.join(names)}")
+        return found
+
+    def find_folder(self, *names: str) -> Path | None:
+        """Return the uppermost folder of one of these names, the folder itself included; earlier names come first."""
+        for name in names:
+            for folders in _levels(self.folder):
+                found = [folder for folder in folders if folder.name == name]
+                found += [folder / name for folder in folders if (folder / name).is_dir()]
+                if found:
+                    return found[0]
+        return None
+
+    def named_images(self) -> Path | None:
+        """Return the sub folder that the options name for the images; MisfitError if there is none."""
+        if not self.options.images:
+            return None
+        found = self.folder / self.options.images
+        if not found.is_dir():
+            raise MisfitError(f"there is no folder {self.options.images}, which is to hold the images")
+        return found
+
+
+def _levels(folder: Path) -> list[list[Path]]:
+    """Return the folder, the folders in it, and those in these."""
+    levels = [[folder]]
+    for _ in range(DEPTH):
+        levels.append([inner for outer in levels[-1] for inner in _folders(outer)])
+    return levels
+
+
+def _folders(folder: Path) -> list[Path]:
+    with_names = sorted(folder.iterdir())
+    return [path for path in with_names if path.name[0] != "." and path.name not in _NOT_OURS and path.is_dir()]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A way in which face data are laid out in a folder, and what is known of the set that is laid out so.
+
+    `read` returns rows with `path` (relative to the data set's folder) and `label`, and perhaps `identity`, `split`,
+    `fold`, group, box and landmark columns. `looks_so` tells at a glance whether a folder may be laid out so.
+    `takes` names the options that mean something here.
+    """
+
+    read: Callable[[Reading], pd.DataFrame]
+    looks_so: Callable[[Reading], bool]
+    expects: str
+    labels: str
+    identities: str
+    groups: str
+    splits: str
+    label_source: str
+    licence: str
+    takes: tuple[str, ...] = ()
