@@ -93,7 +93,7 @@ def _proportion(prepared: Prepared, group: Slice, name: str) -> Value:
 
 
 def _drawn(prepared: Prepared, group: Slice, name: str, draws: Mapping[str, Array]) -> Value:
-    value, level = _value(prepared, group, name), prepared.options.level
+    value, level = metric_value(prepared, group, name), prepared.options.level
     if name != "ece":
         interval, note = bootstrap_interval(draws[name], level, BOUNDS.get(name, (0, 1)))
     elif len(group.faces) < FACES_PER_BIN * prepared.options.bins:
@@ -103,7 +103,8 @@ def _drawn(prepared: Prepared, group: Slice, name: str, draws: Mapping[str, Arra
     return Value(value, len(group.faces), interval=prepared.told(interval), note=note)
 
 
-def _value(prepared: Prepared, group: Slice, name: str) -> float:
+def metric_value(prepared: Prepared, group: Slice, name: str) -> float:
+    """Return a metric that is defined in a group."""
     if name not in RANKED:
         return float(FORMULAS[name](prepared.sums(group)))
     scores = prepared.scores
