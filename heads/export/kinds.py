@@ -1,0 +1,65 @@
+"""What a backbone is, by the words that name it: sources, or a file of a framework."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from converters import formats
+from converters.conversion.sources import find_model
+from converters.conversion.verification import READABLE
+from heads.errors import HeadsError
+
+SOURCES, ONNX, KERAS, TORCH = "sources", "onnx", "keras", "torch"
+TITLES = {ONNX: "an ONNX file", KERAS: "a Keras model", TORCH: "a PyTorch model"}
+ADVICE = "name the backbone's sources with --backbone (a known name, prototxt and caffemodel, or a .mat file)"
+# Names of networks that are defined in PyTorch here, and have no sources.
+DEFINED_IN_TORCH = ("inception-resnet-v1",)
+
+
+def kind_of(words: Sequence[str]) -> str:
+    """Return "sources", "onnx", "keras" or "torch"."""
+    first = Path(words[0])
+    if words[0] in DEFINED_IN_TORCH:
+        return TORCH
+    if first.is_dir():
+        return KERAS if (first / "saved_model.pb").exists() else TORCH
+    for name, target in formats.TARGETS.items():
+        if target.suffix(first) or first.suffix.lower() in READABLE.get(name, ()):
+            return name
+    return SOURCES
+
+
+def check_kind(words: Sequence[str], out: Path, target: formats.Target) -> str:
+    """Return what the backbone is; HeadsError where that cannot be joined to a head in a file of this target."""
+    kind = kind_of(words)
+    if kind == SOURCES:
+        return kind
+    if kind == TORCH:
+        raise HeadsError(
+            f"{words[0]}: is a PyTorch model: program text, which cannot be taken apart and joined to a head; {ADVICE}"
+        )
+    if kind != target.name:
+        via = "; or export to .keras and turn that into ONNX with `convert keras-to-onnx`" if kind == KERAS else ""
+        raise HeadsError(
+            f"{out}: {words[0]} is {TITLES[kind]}, which can only become part of a file of the same kind; {ADVICE}{via}"
+        )
+    if len(words) != 1:
+        raise HeadsError(f"a converted backbone is one file; {len(words)} are given: {', '.join(words)}")
+    if kind == KERAS and first_suffix(words[0]) != ".keras":
+        raise HeadsError(f"{words[0]}: only a .keras file can become part of another; {ADVICE}")
+    if kind == KERAS and first_suffix(str(out)) != ".keras":
+        raise HeadsError(f"{out}: a Keras backbone and its head are written as one .keras file")
+    return kind
+
+
+def first_suffix(name: str) -> str:
+    """Return the suffix of a file name in small letters."""
+    return Path(name).suffix.lower()
+
+
+def files_of(words: Sequence[str]) -> list[Path]:
+    """Return the files that a backbone is read from, external weights of an ONNX file included."""
+    if kind_of(words) == SOURCES:
+        return [path for path in find_model(words).files if path.is_file()]
+    path = Path(words[0])
+    beside = path.with_name(path.name + ".data")
+    return [path, beside] if beside.is_file() else [path]
