@@ -2,5 +2,6 @@
 
 from heads.backbones.backbone import Backbone
 from heads.backbones.opening import open_backbone
+from heads.backbones.stating import Stated
 
-__all__ = ["Backbone", "open_backbone"]
+__all__ = ["Backbone", "Stated", "open_backbone"]

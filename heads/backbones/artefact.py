@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from converters.errors import did_you_mean
+from converters.errors import ConversionError, did_you_mean
 from converters.ir import Preprocessing
 from heads.errors import HeadsError
 
 Array = np.ndarray[Any, Any]
 OpenShape = tuple[int | None, ...]
+
+OTHERS = "a model of others tells its outputs alone"
 
 
 @dataclass(frozen=True)
@@ -32,49 +34,73 @@ class Hardware:
             raise HeadsError(f"there is no device '{self.device}'; choose cpu, or cuda:0, cuda:1 ...")
         return int(number or 0)
 
+    @property
+    def name(self) -> str:
+        """Return the device's full name."""
+        return "cpu" if self.gpu is None else f"cuda:{self.gpu}"
+
 
 @dataclass(frozen=True, eq=False)
 class Engine:
-    """A loaded network: `compute` takes (batch, channels, height, width) and gives an array for each node asked for.
+    """A loaded network: `compute` takes (n, channels, height, width) and gives an array for each node asked for.
 
-    Those are channels first, in any float type. `device` and `dtype` are read back from what really runs.
+    Those are vectors (n, length), or maps channels first, in any float type. `where` tells the device that `compute`
+    really ran on, `dtype` the number type of the weights. `batch` is the only n that the network takes, None where it
+    takes any.
     """
 
     compute: Callable[[Array], Sequence[Array]]
-    device: str
+    where: Callable[[], str]
     dtype: str
+    batch: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Artefact:
-    """A network in a file: `shape` is that of its one input, channels first, with None for what is open.
+    """A network in a file: `image` is (channels, height, width) of its one input, with None for what is open.
 
     `nodes` are the values that can be asked for, `outputs` the nodes that are the model's own outputs. `files` are all
-    files that decide what it computes. `load` takes nodes.
+    files that decide what it computes. `load` takes nodes. `only_outputs` says what keeps inner values from being asked
+    for, if something does. `value_of` gives the node that a further name means; ConversionError where it means none.
     """
 
     files: tuple[Path, ...]
-    shape: OpenShape
+    image: OpenShape
     input_dtype: str
     nodes: Sequence[str]
     outputs: tuple[str, ...]
     load: Callable[[Sequence[str]], Engine]
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
     licence: str = ""
-    # What keeps inner values from being asked for, if something does.
     only_outputs: str = ""
+    value_of: Callable[[str], str] | None = None
 
     def chosen(self, wanted: Sequence[str]) -> tuple[str, ...]:
         """Return the nodes that are meant, for none the only output; HeadsError where that is not clear."""
-        if wanted:
-            problems = [self._unknown(name) for name in wanted if name not in self.nodes]
-            problems += [f"the node '{name}' is named twice" for name in {*wanted} if list(wanted).count(name) > 1]
-            if problems:
-                raise HeadsError(problems)
-            return tuple(wanted)
-        if len(self.outputs) != 1:
-            raise HeadsError(f"the model has {len(self.outputs)} outputs; name the nodes: {', '.join(self.outputs)}")
-        return self.outputs
+        if not wanted:
+            if len(self.outputs) != 1:
+                raise HeadsError(
+                    f"the model has {len(self.outputs)} outputs; name the nodes: {', '.join(self.outputs)}"
+                )
+            return self.outputs
+        problems: list[str] = []
+        found = [self._meant(name, problems) for name in wanted]
+        problems += [f"the node '{name}' is named twice" for name in dict.fromkeys(found) if found.count(name) > 1]
+        if problems:
+            raise HeadsError(problems)
+        return tuple(found)
+
+    def _meant(self, name: str, problems: list[str]) -> str:
+        if name in self.nodes:
+            return name
+        if self.value_of is None:
+            problems.append(self._unknown(name))
+            return name
+        try:
+            return self.value_of(name)
+        except ConversionError as error:
+            problems += error.problems
+            return name
 
     def _unknown(self, name: str) -> str:
         hint = did_you_mean(name, self.nodes)
@@ -84,10 +110,15 @@ class Artefact:
 
 
 def image_shape(shape: Sequence[int | None], name: str) -> tuple[OpenShape, bool]:
-    """Return a foreign input's shape channels first, and whether it is channels last; HeadsError for no image."""
+    """Return (channels, height, width) of an input, and whether its channels come last; HeadsError for no image."""
     if len(shape) == 4 and shape[1] in (1, 3):
-        return tuple(shape), False
+        return tuple(shape[1:]), False
     if len(shape) == 4 and shape[3] in (1, 3):
-        return (shape[0], shape[3], shape[1], shape[2]), True
+        return (shape[3], shape[1], shape[2]), True
     told = "x".join("?" if size is None else str(size) for size in shape)
-    raise HeadsError(f"the input '{name}' is {told}, which is no image of 1 or 3 channels")
+    raise HeadsError(f"the input '{name}' is {told or 'a single value'}, which is no image of 1 or 3 channels")
+
+
+def channels_first(array: Array) -> Array:
+    """Turn a map (n, height, width, channels); anything else stays."""
+    return array.transpose(0, 3, 1, 2) if array.ndim == 4 else array

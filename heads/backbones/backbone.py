@@ -22,8 +22,8 @@ class Backbone:
     """An opened network: `prepare` makes its input of an image, `run` the embeddings of a batch.
 
     `model` is what people call it. `nodes` are joined in this order, each of `dimensions` values; maps are averaged
-    over height and width. `fixed_batch` is the only batch size that the network itself takes, if there is one: `run`
-    takes any. `opened_with` are the arguments that make `open_backbone` open the same once more, in any process.
+    over height and width. `opened_with` are the arguments that make `open_backbone` open the same once more, in any
+    process.
     """
 
     model: str
@@ -33,15 +33,13 @@ class Backbone:
     preparation: Preparation
     engine: Engine
     normalize: bool = False
-    fixed_batch: int | None = None
     licence: str = ""
-    notes: tuple[str, ...] = ()
     opened_with: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def device(self) -> str:
         """Return the device that the network really runs on: "cpu" or "cuda:<number>"."""
-        return self.engine.device
+        return self.engine.where()
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
@@ -90,12 +88,12 @@ class Backbone:
         if batch.ndim != 4 or batch.shape[1:] != self.input_shape or not len(batch):
             raise HeadsError(f"a batch of shape {list(batch.shape)} was given, expected [n, {self.input_shape}]")
         parts = [self._embedded(part)[:count] for part, count in self._parts(batch)]
-        joined = parts[0] if len(parts) == 1 else np.concatenate(parts)
-        return unit_length(joined) if self.normalize else joined
+        vectors = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return unit_length(vectors) if self.normalize else vectors
 
     def _parts(self, batch: Array) -> Iterator[tuple[Array, int]]:
-        """Yield the batch in the sizes that the network takes, the last one filled up, and how many images are in it."""
-        size = self.fixed_batch or len(batch)
+        """Yield the batch in the sizes that the network takes, the last filled up, and how many images are in it."""
+        size = self.engine.batch or len(batch)
         for start in range(0, len(batch), size):
             part = batch[start : start + size]
             missing = size - len(part)
@@ -120,9 +118,7 @@ def _flat(value: Array, node: str, count: int) -> Array:
     single: Array = value.astype(np.float32, copy=False)
     if single.ndim == 2:
         return single
-    if single.shape[2:] == (1, 1):
-        return single.reshape(single.shape[:2])
-    averaged: Array = single.reshape(*single.shape[:2], -1).mean(axis=2)
+    averaged: Array = single.mean(axis=(2, 3))
     return averaged
 
 

@@ -12,7 +12,7 @@ from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, helper
 from converters.description import from_text, preprocessing_read
 from converters.onnx_model.file import VALUES_KEY
 from converters.onnx_model.frame import revealing
-from heads.backbones.artefact import Artefact, Engine, Hardware, OpenShape, image_shape
+from heads.backbones.artefact import OTHERS, Artefact, Engine, Hardware, OpenShape, channels_first, image_shape
 from heads.backbones.sessions import device_of, results, session
 from heads.errors import HeadsError
 
@@ -32,14 +32,14 @@ def found(path: Path, hardware: Hardware) -> Artefact:
 
     return Artefact(
         files=(path, *_data_files(model, path)),
-        shape=shape,
+        image=shape,
         input_dtype="uint8" if _number_type(image) == np.uint8 else "float32",
         nodes=tuple(tensors),
         outputs=_outputs(model, tensors),
         load=load,
         preprocessing=preprocessing_read(told),
         licence=str(told.get("licence", "")),
-        only_outputs="" if VALUES_KEY in told else "a model of others tells its outputs alone",
+        only_outputs="" if VALUES_KEY in told else OTHERS,
     )
 
 
@@ -108,9 +108,9 @@ def _loaded(
     def compute(batch: Array) -> list[Array]:
         turned = batch.transpose(0, 2, 3, 1) if last else batch
         values = results(made, tensors, {image.name: np.ascontiguousarray(turned, kind)})
-        return [value.transpose(0, 3, 1, 2) if last and value.ndim == 4 else value for value in values]
+        return [channels_first(value) for value in values] if last else values
 
-    return Engine(compute, device_of(made, hardware), _weights_type(model))
+    return Engine(compute, lambda: device_of(made, hardware), _weights_type(model), _shape(image)[0])
 
 
 def _ending_at(model: ModelProto, tensors: Sequence[str]) -> ModelProto:

@@ -9,7 +9,7 @@ from converters import passes
 from converters.errors import ConversionError
 from converters.ir import Graph, Node, Preprocessing
 from converters.ops import Identity
-from converters.passes.preprocessing import fitted_mean
+from converters.passes.preprocessing import CHANNEL_ORDERS, fitted_mean
 from heads.backbones.artefact import Array, Artefact
 from heads.errors import HeadsError
 from heads.images.preprocessing import Preparation
@@ -18,6 +18,7 @@ HOW = (
     "or let the file say it: a metadata entry 'preprocessing' such as "
     '{"channel_order": "RGB", "mean": [127.5, 127.5, 127.5], "scale": [0.0078125, 0.0078125, 0.0078125]}'
 )
+ORDER_UNKNOWN = f"the channel order is not known; give channel_order (--channel-order RGB, BGR or gray), {HOW}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,14 +37,18 @@ class Stated:
 
 def preparation(artefact: Artefact, stated: Stated) -> Preparation:
     """Return what makes the network's input; HeadsError with all that is not known or does not fit."""
-    channels, *sides = artefact.shape[1:]
+    channels, *sides = artefact.image
     size, problems = _size(sides, artefact.preprocessing.size, stated.size)
+    if channels is None:
+        channels = CHANNEL_ORDERS.get(stated.channel_order or artefact.preprocessing.channel_order or "")
+    if channels is None:
+        problems.append(ORDER_UNKNOWN)
     if channels is None or size is None:
-        raise HeadsError(problems or "the number of channels is not known")
+        raise HeadsError(problems)
     known = _overridden(artefact.preprocessing, (channels, *size), stated, problems)
     order = known.channel_order or ("gray" if channels == 1 else None)
     if order is None:
-        problems.append(f"the channel order is not known; give channel_order (--channel-order RGB or BGR), {HOW}")
+        problems.append(ORDER_UNKNOWN)
     mean = _mean(known.mean, (channels, *size), problems)
     scale = known.scale or (1.0,) * channels
     if artefact.input_dtype == "uint8" and (mean.any() or any(factor != 1 for factor in scale)):
