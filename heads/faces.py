@@ -62,11 +62,11 @@ class FaceTable:
         return replace(self, rows=rows.reset_index(drop=True))
 
 
-def write_table(table: FaceTable, path: Path) -> None:
-    """Write a table as CSV; the images' root is written relative to the CSV's folder."""
+def write_table(table: FaceTable, path: Path, place: Path | None = None) -> None:
+    """Write a table as CSV; the images' root is written relative to the folder of `place`, where the CSV will lie."""
     rows = table.rows.copy()
     try:
-        root = Path(os.path.relpath(table.root.resolve(), path.resolve().parent)).as_posix()
+        root = Path(os.path.relpath(table.root.resolve(), (place or path).resolve().parent)).as_posix()
     except ValueError:  # another drive, on Windows
         root = table.root.resolve().as_posix()
     seed = "" if table.seed is None else str(table.seed)

@@ -1,0 +1,147 @@
+"""How each argument and option is written on the command line: one table for all commands."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import typer
+
+from heads.errors import UsageError
+
+NEEDED = object()
+READ, FACE, PRINT = "Reading", "The face in the image", "Printing"
+
+
+class Written(NamedTuple):
+    """An argument or option: the type typer sees, its default (or NEEDED), and how it is written."""
+
+    kind: Any
+    default: Any
+    how: Any
+
+
+def listed(text: str) -> tuple[str, ...]:
+    """Return the names in `a,b,c`."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def pairs(texts: Sequence[str], option: str) -> dict[str, str]:
+    """Return what `--option a=b` given several times says; UsageError for one without `=`, or a name given twice."""
+    found: dict[str, str] = {}
+    problems = []
+    for text in texts:
+        name, equals, value = (part.strip() for part in text.partition("="))
+        if not equals or not name:
+            problems.append(f"{option} {text}: is to be written as NAME=VALUE")
+        elif name in found:
+            problems.append(f"{option} {text}: '{name}' is given twice")
+        else:
+            found[name] = value
+    if problems:
+        raise UsageError(problems)
+    return found
+
+
+def numbers(text: str, option: str, kind: Callable[[str], Any] = float) -> tuple[Any, ...]:
+    """Return the numbers in `1,2,3`; UsageError for anything else."""
+    try:
+        return tuple(kind(part) for part in listed(text))
+    except ValueError:
+        raise UsageError(f"{option} {text}: is to be numbers, separated by commas") from None
+
+
+def between(text: str, option: str) -> tuple[int, int]:
+    """Return the two whole numbers in `30:200`; UsageError for anything else."""
+    first, colon, last = text.partition(":")
+    if not colon or not first.strip().isdecimal() or not last.strip().isdecimal():
+        raise UsageError(f"{option} {text}: is to be written as FROM:TO")
+    return int(first), int(last)
+
+
+def _argument(kind: Any, metavar: str, text: str, default: Any = NEEDED) -> Written:
+    return Written(kind, default, typer.Argument(metavar=metavar, help=text, show_default=False))
+
+
+def _option(kind: Any, default: Any, text: str, *names: str, metavar: str | None = None, panel: str = "") -> Written:
+    shown = default not in ("", None, NEEDED, False) and kind != list[str]
+    written = typer.Option(*names, metavar=metavar, help=text, show_default=shown, rich_help_panel=panel or None)
+    return Written(kind, default, written)
+
+
+ARGUMENTS = {
+    "folder": _argument(Path, "DIR", "The folder of the data set."),
+    "drawn": _argument(Path, "DIR", "A folder to make."),
+    "model_and_table": _argument(
+        list[str], "MODEL... TABLE",
+        "A converted model, or a name, or a prototxt and a caffemodel; then the CSV that `heads split` wrote.",
+    ),
+    "embeddings": _argument(Path, "EMBEDDINGS", "The folder that `heads embed` wrote."),
+    "head": _argument(Path, "HEAD", "The folder that `heads train` wrote."),
+    "faces": _argument(list[Path], "FACE...", "Images, or folders of images."),
+}  # fmt: skip
+
+OPTIONS = {
+    "layout": _option(str, NEEDED, "How it is laid out; `heads data layouts` lists them.", "--layout", metavar="NAME"),
+    "images": _option(str, "", "Sub folder that holds the images.", "--images", metavar="DIR", panel=READ),
+    "files": _option(
+        list[str], (), "Annotation file, in the data set's folder. Can be repeated.", "--file", metavar="FILE",
+        panel=READ,
+    ),
+    "columns": _option(
+        list[str], (), "Which of a file's columns is our path, label, identity ... Can be repeated.", "--column",
+        metavar="OURS=THEIRS", panel=READ,
+    ),
+    "values": _option(
+        list[str], (), "What a label found in the files means. Can be repeated.", "--value", metavar="FOUND=LABEL",
+        panel=READ,
+    ),
+    "splits": _option(
+        list[str], (), "Which file, folder or fold is train, val or test. Can be repeated.", "--part",
+        metavar="PART=SPLIT", panel=READ,
+    ),
+    "groups": _option(str, "", "Further columns to group faces by.", "--group-columns", metavar="A,B", panel=READ),
+    "age_bounds": _option(
+        str, "", "First age of each age group but the youngest.", "--age-bounds", metavar="18,30,45,60", panel=READ
+    ),
+    "identity_pattern": _option(
+        str, "", "Finds the identity in a path, as '([^/_]+)_'.", "--identity-pattern", metavar="REGEX", panel=READ
+    ),
+    "separator": _option(str, "", "What stands between a file's columns.", "--separator", metavar="CHAR", panel=READ),
+    "several_faces": _option(
+        bool, False, "Keep images on which a second face was found.", "--several-faces", panel=READ
+    ),
+    "label_source": _option(
+        str, "", "Who gave the labels: self-report, annotator-perceived, metadata, folder.", "--label-source",
+        metavar="WHO", panel=READ,
+    ),
+    "licence": _option(str, "", "The data set's licence.", "--licence", metavar="TEXT", panel=READ),
+    "people": _option(int, 60, "How many identities."),
+    "per_person": _option(int, 8, "How many images of each."),
+    "seed": _option(int, 0, "Decides everything that is drawn by lot."),
+    "near_distance": _option(
+        int, None, "Bits of 256 in which copies of a picture may differ; -1: only equal files are copies.",
+        "--near-distance", metavar="BITS",
+    ),
+    "open_images": _option(bool, True, "Open every image, to find unreadable ones and copies."),
+    "out": _option(Path, NEEDED, "Where the result goes.", "-o", "--out", metavar="PATH"),
+    "val": _option(float, 0.15, "Fraction of the faces for validation."),
+    "test": _option(float, 0.15, "Fraction of the faces for the test."),
+    "by": _option(str, "auto", "What keeps faces together: auto, identity, image, official or random."),
+    "folds": _option(int, 0, "Make so many folds, in the column `fold`."),
+    "hold_out": _option(int, 0, "The fold that is the test part, from 0."),
+    "stratify": _option(str, "", "Groups to divide alike, beside the labels.", metavar="A,B"),
+    "balance": _option(str, "", "undersample: drop faces of the larger label from train.", metavar="HOW"),
+    "per_group": _option(int, 0, "Take at most so many faces of each group."),
+    "per_group_by": _option(str, "", "What those groups are: label, identity, names of groups.", metavar="A,B"),
+    "similar": _option(
+        Path, None, "Keep faces with similar embeddings together.", "--embeddings", metavar="DIR"
+    ),
+    "cosine": _option(float, 0.95, "From which cosine on embeddings are similar."),
+    "force": _option(bool, False, "Replace what exists.", "--force", panel=PRINT),
+    "json": _option(bool, False, "Print one JSON document.", "--json", panel=PRINT),
+    "verbose": _option(
+        bool, False, "Show where an unexpected failure comes from.", "-v", "--verbose", panel=PRINT
+    ),
+}  # fmt: skip
+
+ALWAYS = ("json", "verbose")
