@@ -7,17 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from converters import formats, parity, to_onnx
+from converters import formats, parity
 from converters.conversion.proof import Progress, silent
 from converters.doctor import diagnosis
 from converters.files.hashing import short_names
 from converters.files.staging import Stage, commit
+from converters.ir import Feeds, Runner
 from heads.backbones import Backbone
 from heads.errors import HeadsError
 from heads.export.facts import told_by
 from heads.export.identity import Identity, opened, recognised
-from heads.export.kinds import SOURCES, check_kind, files_of
-from heads.export.pieces import EMBEDDING, IMAGE, joined, logit_to_probability
+from heads.export.kinds import SOURCES, check_kind, check_precision, files_of
+from heads.export.pieces import EMBEDDING, IMAGE, PROBABILITY, joined, logit_to_probability
 from heads.export.probes import drawn_images, drawn_vectors
 from heads.export.proof import (
     Expected,
@@ -31,7 +32,7 @@ from heads.export.request import Exported, ExportOptions, certificate_place, tar
 from heads.export.sources import read_sources, whole_graph
 from heads.export.writing import Place, Written, write_composition, write_graph
 from heads.models.graph import head_graph
-from heads.models.head import HEAD, WEIGHTS, Head, load_head
+from heads.models.head import HEAD, WEIGHTS, Array, Head, load_head
 
 PROBES = 9
 
@@ -78,6 +79,7 @@ def _with_backbone(head: Head, place: Place, options: ExportOptions) -> _Done:
     head_graph(head)  # a kind of head without a graph is refused before the backbone is opened
     place.progress("opening the backbone", 0.0)
     backbone = opened(words, head.embedding)
+    check_precision(words, backbone)
     evidence = options.evidence
     if not evidence.original and options.backbone:
         evidence = replace(evidence, original=_recorded_or_none(head))
@@ -113,25 +115,25 @@ def _recorded_or_none(head: Head) -> tuple[str, ...]:
 def _end_to_end(done: _Done, place: Place) -> list[parity.Run]:
     """Compare what the file computes with what training computed, from pixels on; ParityError where that differs."""
     place.progress("comparing from pixels on", 0.0)
-    name, batch = done.written.graph.name, done.written.batch
-    source = IMAGE if done.words else EMBEDDING
-    from_there = "pixels" if done.words else "embeddings"
-    title = f"from {from_there} to probability"
-    runs = [compared(title, name, in_batches(done.written.runner, batch), done.expected, source)]
+    source, written = done.expected.source, done.written
+    title = f"from {'pixels' if source == IMAGE else 'embeddings'} to probability"
+    runs = [compared(title, in_batches(written.runner, written.batch), done.expected)]
     if place.target.name == "onnx":
-        runs.append(
-            compared(f"{title}, optimised", name, in_batches(_optimised(place, source), batch), done.expected, source)
-        )
+        optimised = in_batches(_as_people_run_it(place.stage.path), written.batch)
+        runs.append(compared(f"{title}, optimised", optimised, done.expected))
     for run in runs:
         refuse_difference(run)
     return runs
 
 
-def _optimised(place: Place, source: str) -> Any:
-    """Return a runner of an ONNX file as people run it: optimised, outputs alone."""
+def _as_people_run_it(path: Path) -> Runner:
+    """Return a runner of an ONNX file that onnxruntime has optimised: it gives the probability alone."""
+    onnx_models = formats.load("converters.foreign.onnx_models")
+    name = next(iter(onnx_models.inputs(path)))
 
-    def run(feeds: Any) -> Any:
-        return to_onnx.run_file(place.stage.path, {source: next(iter(feeds.values()))})
+    def run(feeds: Feeds) -> dict[str, Array]:
+        outputs = onnx_models.run(path, {name: next(iter(feeds.values()))})
+        return {PROBABILITY: next(iter(outputs.values()))}
 
     return run
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from converters import formats
 from converters.conversion.sources import find_model
 from converters.conversion.verification import READABLE
+from heads.backbones import Backbone
 from heads.errors import HeadsError
 
 SOURCES, ONNX, KERAS, TORCH = "sources", "onnx", "keras", "torch"
@@ -49,6 +50,15 @@ def check_kind(words: Sequence[str], out: Path, target: formats.Target) -> str:
     if kind == KERAS and first_suffix(str(out)) != ".keras":
         raise HeadsError(f"{out}: a Keras backbone and its head are written as one .keras file")
     return kind
+
+
+def check_precision(words: Sequence[str], backbone: Backbone) -> None:
+    """Refuse a backbone in half precision: what it computes depends on the runtime by more than can be certified."""
+    if backbone.engine.dtype == "float16":
+        raise HeadsError(
+            f"{words[0]}: computes in float16, where runtimes differ by more than the 1e-5 that is certified; "
+            "make the embeddings with a float32 model, train the head on these, and export with that model"
+        )
 
 
 def first_suffix(name: str) -> str:

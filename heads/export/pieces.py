@@ -133,9 +133,10 @@ def _renamed(node: Node, called: Mapping[str, str]) -> Node:
 
 
 def with_input_named(graph: Graph, old: str, new: str) -> Graph:
-    """Return the graph with one input under another name; the same one where that name is taken."""
-    if old == new or new in graph.shapes:
+    """Return the graph with one input under another name, or one like it where that is taken."""
+    if old == new:
         return graph
+    new = unique_name(new, graph.shapes)
     nodes = tuple(
         replace(node, inputs=tuple(new if name == old else name for name in node.inputs)) for node in graph.nodes
     )

@@ -23,10 +23,14 @@ INNER_TOLERANCE = 1e-4
 
 @dataclass(frozen=True, eq=False)
 class Expected:
-    """What training made of images: `pixels` (n, channels, height, width) uint8, and what comes of them."""
+    """What training made of images: `pixels` (n, channels, height, width) uint8, and what comes of them.
+
+    For a head alone `source` is "embedding" and `pixels` are embeddings.
+    """
 
     pixels: Array
     values: Mapping[str, Array]
+    source: str = IMAGE
 
 
 def expected_of_images(head: Head, backbone: Backbone, images: Sequence[Image.Image]) -> Expected:
@@ -41,8 +45,8 @@ def expected_of_images(head: Head, backbone: Backbone, images: Sequence[Image.Im
 
 
 def expected_of_embeddings(head: Head, vectors: Array) -> Expected:
-    """Return logits and probabilities of embeddings (n, dimension), for a head alone: its "pixels" are these."""
-    return Expected(vectors, decided(head, vectors))
+    """Return logits and probabilities of embeddings (n, dimension)."""
+    return Expected(vectors, decided(head, vectors), EMBEDDING)
 
 
 def decided(head: Head, vectors: Array) -> dict[str, Array]:
@@ -67,14 +71,14 @@ def in_batches(runner: Runner, batch: int | None) -> Runner:
     return run
 
 
-def compared(title: str, network: str, runner: Runner, expected: Expected, source: str = IMAGE) -> Run:
+def compared(title: str, runner: Runner, expected: Expected) -> Run:
     """Run an exported model on the images and return how far each value is from what is expected."""
-    got = runner({source: expected.pixels})
+    got = runner({expected.source: expected.pixels})
     nodes = tuple(
         _difference(name, np.asarray(got[name]), wanted) for name, wanted in expected.values.items() if name in got
     )
-    report = Report(network, TOLERANCE, nodes, {PROBABILITY: PROBABILITY}, warnings=_saturated(expected))
-    return Run(title, {source: expected.pixels.shape}, report)
+    report = Report("", TOLERANCE, nodes, {PROBABILITY: PROBABILITY}, warnings=_saturated(expected))
+    return Run(title, {expected.source: expected.pixels.shape}, report)
 
 
 def _difference(name: str, got: Array, wanted: Array) -> NodeDifference:
