@@ -3,5 +3,6 @@
 from heads.backbones.backbone import Backbone
 from heads.backbones.opening import open_backbone
 from heads.backbones.stating import Stated
+from heads.backbones.swapping import ChannelSwap, channel_swap_cost
 
-__all__ = ["Backbone", "Stated", "open_backbone"]
+__all__ = ["Backbone", "ChannelSwap", "Stated", "channel_swap_cost", "open_backbone"]
