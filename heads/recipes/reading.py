@@ -1,0 +1,82 @@
+"""Recipes from TOML: those of this package by name, anybody's own by path."""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+from converters.errors import did_you_mean
+from heads.errors import UsageError
+from heads.recipes.recipe import KINDS, Recipe, checked
+
+SUFFIX = ".toml"
+# "base" names a recipe of this package, whose settings hold where the file states none.
+KEYS = ("kind", "base", "description", "settings")
+
+
+def built_in() -> list[str]:
+    """Return the names of the recipes that come with this package."""
+    return sorted(path.name.removesuffix(SUFFIX) for path in _folder().iterdir() if path.name.endswith(SUFFIX))
+
+
+def load_recipe(name_or_path: str | Path) -> Recipe:
+    """Return a recipe by its name, or from a TOML file; UsageError lists all that is wrong, with file and line."""
+    given = str(name_or_path)
+    if given in built_in():
+        return _recipe(given, _folder() / f"{given}{SUFFIX}")
+    path = Path(name_or_path)
+    if path.suffix != SUFFIX:
+        raise UsageError(
+            f"there is no recipe '{given}'{did_you_mean(given, built_in())}; those here are {', '.join(built_in())}, "
+            f"and a file of your own ends in {SUFFIX}"
+        )
+    return _recipe(path.stem, path)
+
+
+def _folder() -> Traversable:
+    return resources.files("heads.recipes")
+
+
+def _recipe(name: str, path: Path | Traversable) -> Recipe:
+    try:
+        text = path.read_text(encoding="utf-8")
+        told = tomllib.loads(text)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: is no TOML: {error}") from error
+    kind, given, problems = _outline(told)
+    if kind in KINDS and isinstance(given, Mapping):
+        settings, unfit = checked(kind, given)
+        problems |= unfit
+        if settings is not None and not problems:
+            return Recipe(name, settings, str(told.get("description", "")))
+    raise UsageError([f"{path}{_line(text, key)}: {problem}" for key, problem in problems.items()])
+
+
+def _outline(told: Mapping[str, Any]) -> tuple[str, Any, dict[str, str]]:
+    """Return the kind, the settings (with those of the base), and what is wrong outside the settings."""
+    problems = {key: f"there is no key '{key}'{did_you_mean(key, KEYS)}" for key in told if key not in KEYS}
+    own, base = told.get("settings", {}), told.get("base")
+    if not isinstance(own, Mapping):
+        problems["settings"] = "'settings' is not a table"
+    if base is not None and base not in built_in():
+        problems["base"] = f"the base is {base!r}, expected one of {', '.join(built_in())}"
+    if base is not None and "base" not in problems:
+        recipe = load_recipe(base)
+        if told.get("kind", recipe.kind) != recipe.kind:
+            problems["kind"] = f"the kind is {told['kind']!r}, but that of the base '{base}' is '{recipe.kind}'"
+        return recipe.kind, {**recipe.told(), **own} if isinstance(own, Mapping) else own, problems
+    kind = told.get("kind")
+    if not isinstance(kind, str) or kind not in KINDS:
+        problems["kind"] = f"the kind is {kind!r}, expected one of {', '.join(KINDS)}"
+    return str(kind), own, problems
+
+
+def _line(text: str, key: str) -> str:
+    """Return `:line` of a key, or nothing where it does not stand in the file."""
+    found = re.search(rf"^[ \t]*(?:\[{re.escape(key)}\]|[\"']?{re.escape(key)}[\"']?[ \t]*=)", text, re.MULTILINE)
+    return f":{text.count(chr(10), 0, found.start()) + 1}" if found else ""
