@@ -137,6 +137,67 @@ OPTIONS = {
         Path, None, "Keep faces with similar embeddings together.", "--embeddings", metavar="DIR"
     ),
     "cosine": _option(float, 0.95, "From which cosine on embeddings are similar."),
+    "nodes": _option(
+        list[str], (), "A value of the network to take as embedding; several are joined, maps averaged. "
+        "Without: its output.", "--node", metavar="NODE",
+    ),
+    "normalize": _option(bool, False, "Make each embedding a unit vector.", "--l2-normalize"),
+    "device": _option(str, "cpu", "Where the network runs: cpu or cuda:0."),
+    "batch_size": _option(int, 32, "Images that the network takes at once; halved when memory runs out."),
+    "threads": _option(int, None, "Threads that decode, and that the network may use."),
+    "engine": _option(str, "local", "local, or ray: the same on a Ray cluster (extra `ray`)."),
+    "moved": _option(Path, None, "The folder of the images, where it has moved.", "--images", metavar="DIR"),
+    "channel_order": _option(
+        str, "", "RGB, BGR or gray, where the model does not say.", "--channel-order", metavar="ORDER"
+    ),
+    "mean": _option(str, "", "Mean in the order R, G, B, where the model does not say.", metavar="R,G,B"),
+    "scale": _option(str, "", "Factor, or one for each channel, where the model does not say.", metavar="S"),
+    "crop": _option(str, "none", "none, centre, fixed, box, landmarks or detected.", metavar="KIND", panel=FACE),
+    "crop_rows": _option(str, "", "For fixed: rows of pixels.", metavar="30:200", panel=FACE),
+    "crop_columns": _option(str, "", "For fixed: columns of pixels.", metavar="4:174", panel=FACE),
+    "margin": _option(
+        float, None, "For box and detected: what is added at each side, as a fraction of the face.", panel=FACE
+    ),
+    "detector": _option(
+        Path, None, "For detected: the folder with MTCNN's det1, det2, det3 (.prototxt, .caffemodel).", metavar="DIR",
+        panel=FACE,
+    ),
+    "recipes": _option(
+        list[str], NEEDED, "A recipe's name, or a TOML file of your own. Can be repeated.", "--recipe", metavar="NAME"
+    ),
+    "positive": _option(str, "", "The label that probabilities are of, else the alphabet's last.", metavar="LABEL"),
+    "framework": _option(str, "torch", "torch or keras."),
+    "seeds": _option(int, 1, "Train so many heads of each recipe, and say how they spread."),
+    "learning_rates": _option(str, "", "Learning rates to try, in place of the recipe's.", metavar="A,B"),
+    "selection": _option(str, "loss", "What is best on validation: loss, accuracy, macro or worst-group."),
+    "group": _option(str, "", "The groups of --selection worst-group.", metavar="NAME"),
+    "class_weights": _option(str, "none", "none, or balanced: both labels weigh the same."),
+    "threshold": _option(str, "half", "A probability, half, or what it maximises: balanced-accuracy or f1."),
+    "abstain_accuracy": _option(float, None, "Abstain so that the rest reaches this accuracy on validation."),
+    "abstain_band": _option(str, "", "Abstain between these probabilities.", metavar="LOW,HIGH"),
+    "initialisation_seed": _option(int, 0, "Seed of the first weights."),
+    "order_seed": _option(int, 0, "Seed of the order of the faces."),
+    "dropout_seed": _option(int, 0, "Seed of dropout."),
+    "by_groups": _option(str, "", "Groups to report on, and their crossings.", "--by", metavar="A,B"),
+    "part": _option(str, "test", "Which faces: train, val or test.", "--split", metavar="SPLIT"),
+    "report": _option(
+        Path, None, "A folder for the report: pictures, tables, one HTML page.", "-o", "--out", metavar="DIR"
+    ),
+    "against": _option(Path, None, "Another head, to compare on the same faces.", metavar="HEAD"),
+    "resamples": _option(int, 1000, "Resamples of each bootstrap."),
+    "needed_head": _option(Path, NEEDED, "The folder that `heads train` wrote.", "--head", metavar="HEAD"),
+    "backbone": _option(
+        list[str], (), "The network, where it is not the one recorded: as for `heads embed`. Repeat for two files.",
+        "--backbone", metavar="MODEL",
+    ),
+    "with_backbone": _option(bool, False, "Take pixels: backbone and head in one file.", "--with-backbone"),
+    "evidence": _option(
+        Path, None, "Embeddings to recognise a backbone of another sha256 by.", "--embeddings", metavar="DIR"
+    ),
+    "certificate": _option(Path, None, "Where the proof goes.", metavar="PATH"),
+    "evaluation": _option(
+        Path, None, "The evaluation to state (default: the last one of this head).", "--evaluation", metavar="JSON"
+    ),
     "force": _option(bool, False, "Replace what exists.", "--force", panel=PRINT),
     "json": _option(bool, False, "Print one JSON document.", "--json", panel=PRINT),
     "verbose": _option(

@@ -91,6 +91,8 @@ DATA_COMMANDS = {
     ),
 }  # fmt: skip
 
+CROP = ("crop", "crop_rows", "crop_columns", "margin", "detector")
+
 COMMANDS = {
     "split": Command(
         "data_commands", "split",
@@ -99,6 +101,15 @@ COMMANDS = {
         (
             "out", "val", "test", "by", "seed", "folds", "hold_out", "stratify", "balance", "per_group", "per_group_by",
             "similar", "cosine", "near_distance", "open_images", "force", *READING,
+        ),
+    ),
+    "embed": Command(
+        "embedding_commands", "embed",
+        "Compute and keep the embeddings of a table's images; what is there already is not computed again.",
+        ("model_and_table",),
+        (
+            "out", "nodes", "normalize", *CROP, "channel_order", "mean", "scale", "device", "batch_size", "threads",
+            "engine", "moved",
         ),
     ),
 }  # fmt: skip
