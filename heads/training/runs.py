@@ -1,7 +1,7 @@
 """What is trained: each head that a training makes is a run of a recipe with its seeds and learning rate."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from converters.ops import Array
@@ -55,13 +55,34 @@ class Outcome:
     """
 
     run: Run
-    arrays: Mapping[str, Array] | None
+    arrays: Mapping[str, Array] | None = None
     scores: Scores | None = None
     loss_calibrated: float | None = None
     epochs: int | None = None
     best_epoch: int | None = None
     failure: str = ""
     warnings: tuple[str, ...] = ()
+
+    def key(self, selection: str) -> tuple[float, float]:
+        """Return what is larger for a better run; only for one that did not fail."""
+        assert self.scores is not None and self.loss_calibrated is not None
+        return replace(self.scores, loss=self.loss_calibrated).key(selection)
+
+    def told(self) -> dict[str, Any]:
+        """Return all but the arrays as plain JSON values."""
+        found = self.scores
+        return {
+            **self.run.told(),
+            "epochs": self.epochs,
+            "best_epoch": self.best_epoch,
+            "val_loss": found and found.loss,
+            "val_loss_calibrated": self.loss_calibrated,
+            "val_accuracy": found and found.accuracy,
+            "val_macro": found and found.macro,
+            "val_worst_group": found and found.worst_group,
+            "failure": self.failure,
+            "warnings": list(self.warnings),
+        }
 
 
 @dataclass(frozen=True, eq=False)
