@@ -1,0 +1,1 @@
+"""What is measured, to be read: tables, pictures and one page that holds everything."""
