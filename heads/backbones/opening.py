@@ -44,7 +44,8 @@ def open_backbone(
         raise HeadsError("no model is named")
     names = tuple(map(str, words))
     arguments = {
-        "words": names,
+        # Another process may stand in another folder.
+        "words": tuple(str(Path(name).resolve()) if Path(name).exists() else name for name in names),
         "nodes": tuple(nodes),
         "device": device,
         "threads": threads,
@@ -52,7 +53,7 @@ def open_backbone(
         "stated": stated,
     }
     try:
-        return _opened(arguments, Hardware(device, threads), stated or Stated())
+        return _opened(names, arguments, Hardware(device, threads), stated or Stated())
     except ConversionError as error:
         raise HeadsError(_placed(error.problems, names)) from error
     except HeadsError as error:
@@ -64,8 +65,8 @@ def _placed(problems: Sequence[str], words: tuple[str, ...]) -> list[str]:
     return [line if line.startswith((*words, f"'{words[0]}'")) else f"{words[0]}: {line}" for line in problems]
 
 
-def _opened(arguments: dict[str, Any], hardware: Hardware, stated: Stated) -> Backbone:
-    words, wanted = arguments["words"], hardware.name  # a word that is no device is refused before anything is loaded
+def _opened(words: tuple[str, ...], arguments: dict[str, Any], hardware: Hardware, stated: Stated) -> Backbone:
+    wanted = hardware.name  # a word that is no device is refused before anything is loaded
     artefact = find_artefact(words, hardware)
     prepared, chosen = _settled(artefact, stated, arguments["nodes"])
     engine = artefact.load(chosen)
@@ -73,7 +74,7 @@ def _opened(arguments: dict[str, Any], hardware: Hardware, stated: Stated) -> Ba
     if engine.where() != wanted:
         raise HeadsError(f"{wanted} was asked for, but the network ran on {engine.where()}")
     return Backbone(
-        model=" ".join(Path(word).name for word in words),
+        model=" ".join(Path(word).resolve().name for word in words),
         model_sha256=fingerprint(artefact.files),
         nodes=chosen,
         dimensions=dimensions,
