@@ -153,6 +153,10 @@ OPTIONS = {
     "mean": _option(str, "", "Mean in the order R, G, B, where the model does not say.", metavar="R,G,B"),
     "scale": _option(str, "", "Factor, or one for each channel, where the model does not say.", metavar="S"),
     "crop": _option(str, "none", "none, centre, fixed, box, landmarks or detected.", metavar="KIND", panel=FACE),
+    "face_crop": _option(
+        str, "", "Another crop than that of the embeddings: none, centre, fixed, detected.", "--crop", metavar="KIND",
+        panel=FACE,
+    ),
     "crop_rows": _option(str, "", "For fixed: rows of pixels.", metavar="30:200", panel=FACE),
     "crop_columns": _option(str, "", "For fixed: columns of pixels.", metavar="4:174", panel=FACE),
     "margin": _option(

@@ -112,4 +112,30 @@ COMMANDS = {
             "engine", "moved",
         ),
     ),
+    "train": Command(
+        "head_commands", "train",
+        "Train heads on embeddings, and keep the best on validation; goes on where it was stopped.",
+        ("embeddings",),
+        (
+            "recipes", "out", "positive", "framework", "seeds", "learning_rates", "selection", "group", "class_weights",
+            "threshold", "abstain_accuracy", "abstain_band", "initialisation_seed", "order_seed", "dropout_seed",
+            "force",
+        ),
+    ),
+    "evaluate": Command(
+        "head_commands", "evaluate",
+        "Measure a head: each metric with its interval, overall and by group; undefined where it is.",
+        ("head", "embeddings"),
+        ("by_groups", "part", "report", "against", "resamples", "seed", "moved", "force"),
+    ),
+    "predict": Command(
+        "head_commands", "predict",
+        "Say what a head says of images: a label with its calibrated probability, or nothing.",
+        ("faces",), ("needed_head", "backbone", "face_crop", *CROP[1:]),
+    ),
+    "export": Command(
+        "head_commands", "export",
+        "Write a head as one .onnx, .keras, .pt or PyTorch module, proved from pixels to probability.",
+        ("head",), ("out", "with_backbone", "backbone", "evidence", "detector", "certificate", "force"),
+    ),
 }  # fmt: skip

@@ -93,13 +93,13 @@ def crop_of(given: Any) -> Crop:
         settings["columns"] = list(arg.between(given.crop_columns, "--crop-columns"))
     if given.margin is not None:
         settings["margin"] = given.margin
-    return Crop(given.crop, settings)
+    return Crop(getattr(given, "crop", "") or given.face_crop, settings)
 
 
 def detector_of(given: Any) -> Any:
     """Return what finds faces, if a folder with its networks is named."""
     if given.detector is None:
         return None
-    from heads.detection.mtcnn import open_detector
+    from heads.detection.mtcnn import Mtcnn
 
-    return open_detector(given.detector)
+    return Mtcnn(given.detector)

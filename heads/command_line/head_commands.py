@@ -1,0 +1,281 @@
+"""The commands about heads: training, evaluation, prediction, export and the model card."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from converters.command_line import terminal
+from heads.command_line import arguments as arg
+from heads.errors import DataError, HeadsError, UsageError
+from heads.models.head import Head, load_head
+
+EVALUATION = "evaluation.json"
+
+
+def train(given: Any) -> None:
+    """Train heads and keep the best."""
+    from heads.embeddings.loading import load_labelled
+    from heads.recipes.reading import load_recipe
+    from heads.training.train import train as trained
+
+    recipes = [load_recipe(name) for name in given.recipes]
+    options = _train_options(given)
+    with terminal.progress() as progress:
+        progress("reading embeddings", 0.0)
+        done = trained(load_labelled(given.embeddings), recipes, options, given.out, progress)
+    terminal.warn(done.warnings)
+    if given.json:
+        terminal.say_json(
+            {
+                "files": [str(path) for path in done.files],
+                "head": {"recipe": done.head.recipe, "parameters": done.head.parameters, "facts": done.head.facts},
+                "runs": json.loads(done.runs.to_json(orient="records")),
+                "resumed": done.resumed,
+                "warnings": list(done.warnings),
+            }
+        )
+        return
+    _show_runs(done)
+    negative, positive = done.head.labels
+    terminal.say(
+        f"chose {done.head.recipe} ({done.head.parameters:,} parameters); it tells {positive} from {negative}, and "
+        f"gives the probability of {positive}"
+    )
+    terminal.say(f"wrote {given.out}{', going on from where it was stopped' if done.resumed else ''}")
+
+
+def _train_options(given: Any) -> Any:
+    from heads.training.options import TrainOptions
+
+    names = (
+        "framework", "seeds", "initialisation_seed", "order_seed", "dropout_seed", "selection", "class_weights",
+        "abstain_accuracy", "force",
+    )  # fmt: skip
+    band = arg.numbers(given.abstain_band, "--abstain-band")
+    if band and len(band) != 2:
+        raise UsageError(f"--abstain-band {given.abstain_band}: is to be two probabilities, LOW,HIGH")
+    return TrainOptions(
+        positive=given.positive or None,
+        learning_rates=arg.numbers(given.learning_rates, "--learning-rates"),
+        group=given.group or None,
+        threshold=_threshold(given.threshold),
+        abstain_band=band or None,
+        **{name: getattr(given, name) for name in names},
+    )
+
+
+def _threshold(text: str) -> str | float:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _show_runs(done: Any) -> None:
+    from heads.checks.plain import PlainTable
+    from heads.command_line.printing import show_tables
+
+    runs = done.runs.astype(object).where(done.runs.notna(), None)
+    shown = [name for name in runs.columns if runs[name].notna().any()]
+    rows = tuple(tuple(_rounded(value) for value in row) for row in runs[shown].itertuples(index=False))
+    show_tables([PlainTable("runs, measured on validation", tuple(name.replace("_", " ") for name in shown), rows)])
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return float(f"{value:.4g}")
+    return value if isinstance(value, int | str) or value is None else str(value)
+
+
+def evaluate(given: Any) -> None:
+    """Measure a head on faces that it was not trained on."""
+    from heads.metrics import EvaluateOptions, compare
+    from heads.metrics import evaluate as evaluated
+    from heads.reports.document import as_json, comparison_json
+    from heads.reports.tables import markdown
+
+    head = load_head(given.head)
+    options = EvaluateOptions(by=arg.listed(given.by_groups), seed=given.seed, resamples=given.resamples)
+    with terminal.progress() as progress:
+        progress("reading embeddings", 0.0)
+        scores, part = _scores(head, given)
+        other = load_head(given.against) if given.against else None
+        others = _scores(other, given)[0] if other else None
+        progress("resampling", 0.0)
+        found = evaluated(scores, options)
+        compared = (
+            compare(scores, others, names=(str(given.head), str(given.against)), options=options) if others else None
+        )
+    told = as_json(found, _facts(head, given, part))
+    told |= {"comparison": comparison_json(compared)} if compared else {}
+    _keep(given, told)
+    files = _report(found, given, head, part) if given.report else []
+    if given.json:
+        terminal.say_json({**told, "files": [str(path) for path in files]})
+        return
+    terminal.say(markdown(found))
+    if compared:
+        _show_comparison(comparison_json(compared))
+    terminal.warn(found.warnings)
+    for path in files:
+        terminal.say(f"wrote {path}")
+
+
+def _scores(head: Head, given: Any) -> tuple[Any, Any]:
+    """Return what a head says of the faces of one split, and these faces; those without a label are left out."""
+    from heads.embeddings.loading import load_labelled
+    from heads.metrics import scores_of
+    from heads.models.inference import probabilities
+
+    part = load_labelled(given.embeddings, given.moved).part(given.part)
+    known = part.table.rows["label"].isin(head.labels).to_numpy()
+    if not known.any():
+        raise DataError(f"no face of the split '{given.part}' is labelled {' or '.join(head.labels)}")
+    if not known.all():
+        terminal.warn([f"{int((~known).sum())} faces have no label of this head and are left out"])
+    part = part.where(known)
+    said = probabilities(head, part.vectors, part.spec)
+    return scores_of(part.table, said, head.labels, head.calibration), part
+
+
+def _facts(head: Head, given: Any, part: Any) -> dict[str, Any]:
+    return {
+        "head": str(given.head),
+        "recipe": head.recipe,
+        "embeddings": str(given.embeddings),
+        "split": given.part,
+        "layout": part.table.layout,
+        "label_source": part.table.label_source,
+        "data_licence": part.table.licence,
+        "backbone": head.embedding.model,
+        "nodes": list(head.embedding.nodes),
+        "backbone_licence": head.embedding.licence,
+    }
+
+
+def _keep(given: Any, told: dict[str, Any]) -> None:
+    """Keep the last evaluation beside the head, for its model card."""
+    from converters.files.staging import Stage, commit
+
+    with Stage(given.head / EVALUATION, force=True) as stage:
+        with stage.writing():
+            stage.path.write_text(json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
+        commit([stage])
+
+
+def _report(found: Any, given: Any, head: Head, part: Any) -> list[Path]:
+    from heads.reports.report import write_report
+
+    written: list[Path] = write_report(
+        found,
+        given.report,
+        history=given.head / "history.csv",
+        runs=given.head / "runs.csv",
+        images_root=part.table.root,
+        facts=_facts(head, given, part),
+        force=given.force,
+    )
+    return written
+
+
+def _show_comparison(told: dict[str, Any]) -> None:
+    terminal.say(
+        f"{told['first']} against {told['second']} on {told['faces']:,} faces: only the first is right "
+        f"{told['first_only_right']} times, only the second {told['second_only_right']} times"
+    )
+    terminal.say(f"exact McNemar p = {told['mcnemar_p']:.3g}")
+    for name, metric in told["metrics"].items():
+        difference = metric["difference"]
+        interval = difference.get("interval")
+        span = f" ({interval['low']:+.4f} to {interval['high']:+.4f})" if interval else ""
+        terminal.say(f"{name}: {difference['value']:+.4f}{span}")
+
+
+def predict(given: Any) -> None:
+    """Say what a head says of images."""
+    from heads.command_line.embedding_commands import detector_of
+    from heads.prediction import describe
+    from heads.prediction import predict as predicted
+
+    head = load_head(given.needed_head)
+    paths = _images(given.faces)
+    with terminal.progress() as progress:
+        progress("opening the backbone", 0.0)
+        backbone = _backbone(head, given)
+        found = predicted(
+            paths,
+            head,
+            backbone,
+            how=_crop(given),
+            detector=detector_of(given),
+            progress=lambda done, count: progress("predicting", done / count),
+        )
+    if given.json:
+        terminal.say_json([{**vars(one), "path": str(one.path)} for one in found])
+    else:
+        for one in found:
+            terminal.say(describe(one, head))
+    if not any(one.usable for one in found):
+        raise HeadsError("no image could be used")
+
+
+def _images(paths: list[Path]) -> list[Path]:
+    """Return the images that are named, and those in folders that are."""
+    from heads.layouts.image_files import is_image_name
+
+    found: list[Path] = []
+    for path in paths:
+        inside = sorted(inner for inner in path.rglob("*") if is_image_name(inner.name)) if path.is_dir() else [path]
+        if not inside:
+            raise DataError(f"{path}: the folder holds no image")
+        found += inside
+    return found
+
+
+def _backbone(head: Head, given: Any) -> Any:
+    from heads.export.exporting import recorded_words
+    from heads.export.identity import opened
+
+    return opened(given.backbone or recorded_words(head), head.embedding)
+
+
+def _crop(given: Any) -> Any:
+    from heads.command_line.embedding_commands import crop_of
+
+    return crop_of(given) if given.face_crop else None
+
+
+def export(given: Any) -> None:
+    """Write a head, alone or with its backbone, as one model."""
+    from heads.command_line.embedding_commands import detector_of
+    from heads.embeddings.loading import load_labelled
+    from heads.export.exporting import export as exported
+    from heads.export.identity import Evidence
+    from heads.export.request import ExportOptions
+
+    labelled = load_labelled(given.evidence) if given.evidence else None
+    options = ExportOptions(
+        with_backbone=given.with_backbone,
+        backbone=tuple(given.backbone),
+        evidence=Evidence(labelled=labelled, detector=detector_of(given)),
+        certificate=given.certificate,
+        force=given.force,
+    )
+    with terminal.progress() as progress:
+        done = exported(given.head, given.out, options, progress)
+    if given.json:
+        terminal.say_json(
+            {
+                "files": [str(path) for path in done.files],
+                "certificate": str(done.certificate),
+                "differences": dict(done.differences),
+                "notes": list(done.notes),
+            }
+        )
+        return
+    terminal.warn(done.notes)
+    for name, difference in done.differences.items():
+        terminal.say(f"{name:<12}{difference:.1e} of its largest value apart from what training computed")
+    for path in done.files:
+        terminal.say(f"wrote {path} ({terminal.amount(path.stat().st_size, terminal.BYTES)})")
+    terminal.say(f"certificate: {done.certificate}")
