@@ -108,8 +108,7 @@ def recorded_words(head: Head) -> tuple[str, ...]:
 
 
 def _recorded_or_none(head: Head) -> tuple[str, ...]:
-    told = head.facts.get("backbone", {})
-    return tuple(map(str, told.get("words", ()))) if isinstance(told, dict) else ()
+    return tuple(map(str, head.facts.get("backbone", ())))
 
 
 def _end_to_end(done: _Done, place: Place) -> list[parity.Run]:
