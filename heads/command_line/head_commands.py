@@ -75,16 +75,24 @@ def _show_runs(done: Any) -> None:
     from heads.checks.plain import PlainTable
     from heads.command_line.printing import show_tables
 
-    runs = done.runs.astype(object).where(done.runs.notna(), None)
-    shown = [name for name in runs.columns if runs[name].notna().any()]
-    rows = tuple(tuple(_rounded(value) for value in row) for row in runs[shown].itertuples(index=False))
+    runs = done.runs.astype(object).where(done.runs.notna(), "")
+    shown = [name for name in runs.columns if name != "warnings" and (runs[name].astype(str) != "").any()]
+    rows = tuple(tuple(_told(name, row[name]) for name in shown) for _, row in runs.iterrows())
     show_tables([PlainTable("runs, measured on validation", tuple(name.replace("_", " ") for name in shown), rows)])
+    for number, recipe, text in zip(runs["run"], runs["recipe"], runs.get("warnings", []), strict=False):
+        if text:
+            terminal.say(f"run {number} ({recipe}): {text}", "yellow")
 
 
-def _rounded(value: Any) -> Any:
-    if isinstance(value, float):
-        return float(f"{value:.4g}")
-    return value if isinstance(value, int | str) or value is None else str(value)
+def _told(name: str, value: Any) -> Any:
+    """Return a value of a run as it is printed."""
+    if name == "point":
+        return ", ".join(f"{setting} {number:g}" for setting, number in json.loads(value or "{}").items())
+    if name == "chosen":
+        return "chosen" if value else ""
+    if value == "":
+        return None
+    return float(f"{value:.4g}") if isinstance(value, float) else value
 
 
 def evaluate(given: Any) -> None:
@@ -116,9 +124,18 @@ def evaluate(given: Any) -> None:
     terminal.say(markdown(found))
     if compared:
         _show_comparison(comparison_json(compared))
-    terminal.warn(found.warnings)
+    terminal.warn([*found.warnings, *_optimistic(given.part)])
     for path in files:
         terminal.say(f"wrote {path}")
+
+
+def _optimistic(part: str) -> list[str]:
+    """Say what figures of faces are worth that a head has had to do with."""
+    told = {
+        "train": "the head was trained on these faces: the figures say nothing about others",
+        "val": "the head was chosen by these faces: the figures are optimistic; those of the test part are not",
+    }
+    return [told[part]] if part in told else []
 
 
 def _scores(head: Head, given: Any) -> tuple[Any, Any]:
@@ -184,11 +201,12 @@ def _show_comparison(told: dict[str, Any]) -> None:
         f"{told['first_only_right']} times, only the second {told['second_only_right']} times"
     )
     terminal.say(f"exact McNemar p = {told['mcnemar_p']:.3g}")
+    terminal.say("the second minus the first, with intervals of paired resamples:")
     for name, metric in told["metrics"].items():
         difference = metric["difference"]
         interval = difference.get("interval")
         span = f" ({interval['low']:+.4f} to {interval['high']:+.4f})" if interval else ""
-        terminal.say(f"{name}: {difference['value']:+.4f}{span}")
+        terminal.say(f"  {name.replace('_', ' '):<20}{difference['value']:+.4f}{span}")
 
 
 def predict(given: Any) -> None:
