@@ -127,9 +127,9 @@ def _tried(engine: Engine, nodes: tuple[str, ...], prepared: Preparation) -> tup
 def _strange(node: str, alone: Array, together: Array, tolerance: float) -> list[str]:
     if not np.isfinite(together).all():
         return [f"the node '{node}' gives values that are not finite numbers"]
-    largest = float(np.abs(alone).max(initial=0))
+    largest = float(np.maximum(np.abs(alone), np.abs(together)).max(initial=0))
     moved = float(np.abs(alone - together).max(initial=0))
-    if moved <= tolerance * max(largest, 1e-30):
+    if moved <= tolerance * largest:
         return []
     problem = (
         f"the node '{node}' gives an image another value when a second image is beside it "
