@@ -5,9 +5,9 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from heads.metrics import Evaluation, Row, Value
+from heads.metrics import Comparison, Evaluation, Row, Value
 from heads.reports.notes import Notes, shown
-from heads.reports.words import GROUP_METRICS, basis, headline, span, task, title
+from heads.reports.words import GROUP_METRICS, basis, headline, p_value, span, task, title
 
 LATEX_ESCAPES = {
     "\\": r"\textbackslash{}",
@@ -76,14 +76,35 @@ def markdown(evaluation: Evaluation, metrics: Sequence[str] = GROUP_METRICS) -> 
     notes = Notes()
     level = f"{evaluation.options.level:.0%}".replace("%", " %")
     parts = [
-        f"Evaluation of {_markdown(task(evaluation))} on {_markdown(basis(evaluation))}.",
-        "\n".join(f"- {_markdown(line)}" for line in headline(evaluation)),
-        *(f"> **Note:** {_markdown(line)}" for line in evaluation.warnings),
+        f"Evaluation of {escape_markdown(task(evaluation))} on {escape_markdown(basis(evaluation))}.",
+        "\n".join(f"- {escape_markdown(line)}" for line in headline(evaluation)),
+        *(f"> **Note:** {escape_markdown(line)}" for line in evaluation.warnings),
         _markdown_table(["metric", f"value ({level} interval)", "n"], MARKDOWN.overall(evaluation, notes)),
         _markdown_table(
             ["group", "faces", "people", *map(title, metrics)], MARKDOWN.groups(evaluation.rows[1:], metrics, notes)
         ),
-        "\n".join(f"[{letter}] {_markdown(reason)}  " for letter, reason in notes.lines()),
+        "\n".join(f"[{letter}] {escape_markdown(reason)}  " for letter, reason in notes.lines()),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def comparison_markdown(found: Comparison) -> str:
+    """Return two heads side by side in Markdown."""
+    notes, (first, second) = Notes(), map(escape_markdown, found.names)
+    rows = [
+        [title(name), *(MARKDOWN.cell(value, notes) for value in (*pair, found.differences[name]))]
+        for name, pair in found.values.items()
+    ]
+    people = "" if found.by_people is None else f", by people p {p_value(found.by_people)}"
+    about = (
+        f"{first} and {second} on the same {found.n:,} faces: both right {found.both_right:,}, {first} alone "
+        f"{found.first_only:,}, {second} alone {found.second_only:,}, neither {found.both_wrong:,}; exact McNemar test "
+        f"p {p_value(found.mcnemar)}{people}."
+    )
+    parts = [
+        about,
+        _markdown_table(["metric", first, second, "second less first"], rows),
+        "\n".join(f"[{letter}] {escape_markdown(reason)}  " for letter, reason in notes.lines()),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -147,7 +168,7 @@ def _latex_table(header: Sequence[str], rows: Sequence[Sequence[str]], layout: s
     return "\n".join(lines) + "\n"
 
 
-def _markdown(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """Escape what Markdown would take for its own, line ends included."""
     plain = " ".join(text.split())
     return "".join(f"\\{letter}" if letter in MARKDOWN_SPECIAL else letter for letter in plain)
@@ -157,5 +178,5 @@ def _latex(text: str) -> str:
     return "".join(LATEX_ESCAPES.get(letter, letter) for letter in " ".join(text.split()))
 
 
-MARKDOWN = Writing(_markdown, lambda letter: f" [{letter}]")
+MARKDOWN = Writing(escape_markdown, lambda letter: f" [{letter}]")
 LATEX = Writing(_latex, lambda letter: rf"\textsuperscript{{{letter}}}")

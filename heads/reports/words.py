@@ -39,6 +39,11 @@ def span(interval: Interval) -> str:
     return f"{number(interval.low)} to {number(interval.high)}"
 
 
+def p_value(p: float) -> str:
+    """Return a p as "= 0.031" or "< 0.0001"."""
+    return "< 0.0001" if p < 0.0001 else f"= {p:.2g}"
+
+
 def percent(share: float) -> str:
     """Return a share in percent, "100 %" only where nothing is missing and "0 %" only where there is nothing."""
     text = f"{share:.1%}"
