@@ -44,7 +44,7 @@ class TorchStack:
         self._settings = settings
         self._steps = 0
         self._segments: dict[tuple[int, int], list[list[torch.Tensor]]] = {}
-        self._hold([torch.tensor(array) for array in layers])
+        self._hold([torch.tensor(array) for array in _turned(layers)])
         self._hold_moments([torch.zeros_like(layer) for layer in self._layers for _ in (FIRST, SECOND)])
 
     def step(
@@ -67,7 +67,7 @@ class TorchStack:
 
     def layers(self) -> list[Array]:
         """Return copies of all learned arrays."""
-        return [layer.detach().numpy().copy() for layer in self._layers]
+        return [layer.copy() for layer in _turned([layer.detach().numpy() for layer in self._layers])]
 
     def state(self) -> dict[str, Array]:
         """Return everything that training goes on from."""
@@ -105,7 +105,7 @@ class TorchStack:
         for layer, mask in enumerate(masks, start=1):
             values = values.relu() if mask is None else values.relu() * mask
             weight, bias = self._layers[2 * layer], self._layers[2 * layer + 1]
-            values = torch.baddbmm(bias.unsqueeze(1), values, weight.transpose(1, 2))
+            values = torch.baddbmm(bias.unsqueeze(1), values, weight)
         return values.squeeze(2)
 
     def _adam(self, gradients: Sequence[torch.Tensor], rates: Sequence[float]) -> None:
@@ -120,7 +120,7 @@ class TorchStack:
             layers, first, second, counts = self._segment(heads)
             adam(
                 layers,
-                [gradient[heads] for gradient in gradients],
+                [gradient[heads].contiguous() for gradient in gradients],  # the kernel takes no heed of strides
                 first,
                 second,
                 [],
@@ -146,6 +146,17 @@ class TorchStack:
         for count in segment[3]:
             count.fill_(self._steps)  # the kernel adds 1
         return segment
+
+
+def _turned(layers: Sequence[Array]) -> list[Array]:
+    """Turn the weights behind the first layer from (heads, outputs, inputs) to (heads, inputs, outputs), or back.
+
+    So their gradients come out laid out as they are themselves.
+    """
+    return [
+        np.ascontiguousarray(layer.swapaxes(1, 2)) if layer.ndim == 3 and number else layer
+        for number, layer in enumerate(layers)
+    ]
 
 
 def _alike(rates: Sequence[float]) -> Iterator[tuple[float, slice]]:

@@ -196,7 +196,8 @@ def _written(head: Head, history: pd.DataFrame, runs: pd.DataFrame, folder: Path
     with Stage(folder, force=options.force) as stage:
         with stage.writing():
             stage.path.mkdir()
-            save_head(head, stage.path)
-            history.to_csv(stage.path / HISTORY_FILE, index=False, lineterminator="\n")
-            runs.to_csv(stage.path / RUNS_FILE, index=False, lineterminator="\n")
-        return commit([stage])
+            files = [*save_head(head, stage.path), stage.path / HISTORY_FILE, stage.path / RUNS_FILE]
+            history.to_csv(files[-2], index=False, lineterminator="\n")
+            runs.to_csv(files[-1], index=False, lineterminator="\n")
+        commit([stage])
+    return [folder / path.name for path in files]
