@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,13 +53,14 @@ def export(folder: Path, out: Path, options: ExportOptions | None = None, progre
         return _finished(done, runs, place, asked, folder)
 
 
+@dataclass(frozen=True, eq=False)
 class _Done:
     """What was written, and what it has to compute."""
 
-    def __init__(
-        self, written: Written, expected: Expected, identity: Identity | None = None, words: Sequence[str] = ()
-    ) -> None:
-        self.written, self.expected, self.identity, self.words = written, expected, identity, tuple(words)
+    written: Written
+    expected: Expected
+    identity: Identity | None = None
+    words: tuple[str, ...] = ()
 
 
 def _alone(head: Head, place: Place) -> _Done:
@@ -89,7 +90,7 @@ def _with_backbone(head: Head, place: Place, options: ExportOptions) -> _Done:
     else:
         written = write_composition(kind, Path(words[0]), backbone, head, place)
     expected = expected_of_images(head, backbone, drawn_images(backbone.preparation.size, PROBES))
-    return _Done(written, expected, identity, words)
+    return _Done(written, expected, identity, tuple(words))
 
 
 def _of_sources(words: Sequence[str], backbone: Backbone, head: Head, place: Place) -> Written:

@@ -55,6 +55,11 @@ def channels_last(_path: Path) -> bool:
     return False
 
 
+def said_by(path: Path) -> dict[str, Any]:
+    """Return what a model says of itself."""
+    return record_or_nothing(path)
+
+
 def node_shapes(path: Path, backbone: Backbone) -> dict[str, Shape]:
     """Return the shapes of the embedding's nodes, channels first; HeadsError for maps of another layout."""
     batch = backbone.engine.batch or 1

@@ -16,7 +16,7 @@ import onnx
 from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, inliner, numpy_helper
 
 from converters import formats, to_onnx
-from converters.description import as_text, tool_version
+from converters.description import as_text, from_text, tool_version
 from converters.ir import Graph, unique_name
 from converters.onnx_model.building import Initializer, onnx_type
 from converters.onnx_model.file import VALUES_KEY, write
@@ -62,6 +62,12 @@ def channels_last(path: Path) -> bool:
     dims = _image(_readable(path)).type.tensor_type.shape.dim
     sizes = [dim.dim_value if dim.WhichOneof("value") == "dim_value" else None for dim in dims]
     return image_shape(sizes, "image")[1]
+
+
+def said_by(path: Path) -> dict[str, Any]:
+    """Return what a model says of itself."""
+    model = ModelProto.FromString(revealing(path, []))
+    return from_text({entry.key: entry.value for entry in model.metadata_props})
 
 
 def node_shapes(_path: Path, backbone: Backbone) -> dict[str, Shape]:

@@ -1,9 +1,10 @@
 """Writing a head with or without its backbone, and opening what was written by the names that all exports share."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -110,6 +111,7 @@ def write_composition(kind: str, path: Path, backbone: Backbone, head: Head, pla
     check_dimensions(head, {node: shape[1] for node, shape in shapes.items()})
     before = pixels_to_input(backbone.preparation, batch or 1, channels_last=last)
     stand_in = told_by(_stand_in(place.stage.out.stem, path, backbone, before), head, with_backbone=True)
+    stand_in = replace(stand_in, facts={**stand_in.facts, **_origin(composer.said_by(path))})
     turned = {node: _last(shape) if last else shape for node, shape in shapes.items()}
     after = after_nodes(head, turned, batch or 1, channels_last=last)
     place.progress("writing", 0.0)
@@ -118,6 +120,12 @@ def write_composition(kind: str, path: Path, backbone: Backbone, head: Head, pla
     place.progress("loading what was written", 0.0)
     runner = place.writer.opened(stand_in, place.stage.path, (EMBEDDING, LOGIT, PROBABILITY))
     return Written(stand_in, runner, batch)
+
+
+def _origin(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a backbone's file says of the files that it was made of itself."""
+    told = {"backbone_source_format": said.get("source_format"), "backbone_source_sha256": said.get("source_sha256")}
+    return {name: value for name, value in told.items() if value}
 
 
 def _last(shape: Shape) -> Shape:
