@@ -95,6 +95,9 @@ class Mtcnn:
         self._refining = Stage(files[1], offsets[1], ("batch",), self.hardware)
         self._final = Stage(files[2], last, ("batch",), self.hardware)
 
+    def __reduce__(self) -> tuple[type["Mtcnn"], tuple[Path, Settings, Hardware]]:
+        return Mtcnn, (self.folder.resolve(), self.settings, self.hardware)
+
     @property
     def facts(self) -> Mapping[str, Any]:
         """Return all that decides which faces are found."""
