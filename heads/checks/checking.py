@@ -9,7 +9,7 @@ import pandas as pd
 from heads.checks.counts import UNKNOWN, Grouping, groupings, parts
 from heads.checks.duplicates import DISTANCE, Duplicates, find_duplicates
 from heads.checks.examination import Examined, examine
-from heads.checks.findings import Conflict, Copies, conflicts, copies, repeated_paths
+from heads.checks.findings import Conflict, Copies, conflicts, copies, faces, repeated_paths
 from heads.checks.leaks import Leaks, find_leaks
 from heads.checks.plain import Cell, PlainTable, Progress, silent
 from heads.faces import FaceTable
@@ -205,7 +205,7 @@ def check(table: FaceTable, options: CheckOptions | None = None, *, progress: Pr
 
 def _of_images(rows: pd.DataFrame, examined: Examined | None, duplicates: Duplicates | None) -> dict[str, Any]:
     if examined is None or duplicates is None:
-        same_path = conflicts(rows, rows["path"], "{key}")
+        same_path = conflicts(rows, faces(rows), "{key}")
         return {
             "unreadable": (), "blank": (), "identical": None, "near": None, "near_distance": None,
             "label_conflicts": same_path,
@@ -217,16 +217,15 @@ def _of_images(rows: pd.DataFrame, examined: Examined | None, duplicates: Duplic
         "identical": copies(rows, duplicates.identical),
         "near": None if duplicates.distance is None else copies(rows, duplicates.near),
         "near_distance": duplicates.distance,
-        "label_conflicts": conflicts(rows, pd.Series(_pictures(rows, duplicates), rows.index), "one picture"),
+        "label_conflicts": conflicts(rows, _pictures(rows, duplicates), "one picture"),
     }
 
 
-def _pictures(rows: pd.DataFrame, duplicates: Duplicates) -> np.ndarray[Any, Any]:
-    """Number the rows by what they show; an unreadable path in several rows is one picture as well."""
-    first = rows.groupby("path").ngroup(ascending=True).to_numpy()
-    _, firsts = np.unique(first, return_index=True)
-    found: np.ndarray[Any, Any] = duplicates.near[firsts][first]
-    return found
+def _pictures(rows: pd.DataFrame, duplicates: Duplicates) -> pd.Series:
+    """Name what the rows show, the same for copies; an unreadable path in several rows is one picture as well."""
+    paths, _ = pd.factorize(rows["path"])
+    _, firsts = np.unique(paths, return_index=True)
+    return faces(rows.assign(path=duplicates.near[firsts][paths].astype(str)))
 
 
 def _people(rows: pd.DataFrame) -> People:

@@ -102,7 +102,8 @@ class _Search:
             correlation = np.einsum("ij,ij->i", self._thumbnails[first], self._thumbnails[second])
             alike = correlation >= CORRELATION
             if alike.any():
-                self._take(self._chosen[first[alike]], self._chosen[second[alike]], bits[alike], correlation[alike])
+                one, other = self._chosen[first[alike]], self._chosen[second[alike]]
+                self._take(np.minimum(one, other), np.maximum(one, other), bits[alike], correlation[alike])
         progress("comparing images", 1.0)
 
     def _take(self, first: Array, second: Array, bits: Array, correlation: Array) -> None:

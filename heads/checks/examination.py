@@ -2,20 +2,19 @@
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from io import BytesIO
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import imagehash
 import numpy as np
 import pandas as pd
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
 from heads.checks.plain import Progress, silent
 from heads.faces import FaceTable
+from heads.images.decoding import UnreadableImageError, read_rgb
 
 Array = np.ndarray[Any, Any]
 
@@ -62,26 +61,25 @@ class _Look:
     problem: str = ""
     sha256: bytes = bytes(32)
     pattern: bytes = bytes(HASH_BYTES)
-    thumbnail: bytes = field(default=bytes(THUMBNAIL_SIDE**2))
+    thumbnail: bytes = bytes(THUMBNAIL_SIDE**2)
 
 
 def examine(table: FaceTable, progress: Progress = silent, threads: int | None = None) -> Examined:
     """Read and decode every image of a table, several at once; what cannot be read is noted and is no error."""
     codes, paths = pd.factorize(table.rows["path"])
     looks = _Collected(len(paths))
-    with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
+    pool = ThreadPoolExecutor(threads or os.cpu_count() or 1)
+    try:
         for start in range(0, len(paths), AT_ONCE):
             files = [table.image(path) for path in paths[start : start + AT_ONCE]]
-            for number, look in _each(pool, files):
-                looks.put(start + number, look)
+            for number, look in enumerate(pool.map(_look, files), start):
+                looks.put(number, look)
                 if number % 32 == 0:
-                    progress("reading images", (start + number) / len(paths))
+                    progress("reading images", number / len(paths))
+    finally:
+        pool.shutdown(cancel_futures=True)  # after Ctrl-C nothing is left to wait for
     progress("reading images", 1.0)
     return looks.examined().where(codes)
-
-
-def _each(pool: ThreadPoolExecutor, files: Sequence[Path]) -> Iterator[tuple[int, _Look]]:
-    yield from enumerate(pool.map(_look, files))
 
 
 class _Collected:
@@ -111,20 +109,10 @@ def _look(path: Path) -> _Look:
     except (OSError, ValueError) as error:
         return _Look(getattr(error, "strerror", None) or str(error))
     digest = hashlib.sha256(content).digest()
-    if not content:
-        return _Look("is empty", digest)
     try:
-        return _decoded(content, digest)
-    except UnidentifiedImageError:
-        return _Look("is no image of a known kind", digest)
-    except Exception as error:  # noqa: BLE001 - decoders of corrupt files raise anything; the reason goes into the report
-        return _Look(str(error) or type(error).__name__, digest)
-
-
-def _decoded(content: bytes, digest: bytes) -> _Look:
-    with Image.open(BytesIO(content)) as image:
-        image.load()
-        grey = ImageOps.exif_transpose(image).convert("L")
+        grey = read_rgb(content, path.name).convert("L")
+    except UnreadableImageError as error:
+        return _Look(str(error).removeprefix(f"{path.name}: "), digest)
     pattern = np.packbits(imagehash.phash(grey, hash_size=HASH_SIDE).hash)
     thumbnail = grey.resize((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.BOX)
     return _Look("", digest, pattern.tobytes(), thumbnail.tobytes())

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from heads.faces import BOX
+
 Array = np.ndarray[Any, Any]
 
 
@@ -38,6 +40,12 @@ class Conflict:
         return {"what": self.what, "labels": dict(self.counts), "paths": list(self.paths)}
 
 
+def faces(rows: pd.DataFrame) -> pd.Series:
+    """Name what each row shows: its path, and where there are boxes the place in the image as well."""
+    boxes = [rows[name].astype(str) for name in BOX if name in rows.columns]
+    return rows["path"].str.cat(boxes, sep=" ") if boxes else rows["path"]
+
+
 def copies(rows: pd.DataFrame, numbers: Array) -> Copies:
     """Return the sets of different paths that have the same number."""
     distinct = pd.DataFrame({"path": rows["path"], "number": numbers}).drop_duplicates()
@@ -47,8 +55,8 @@ def copies(rows: pd.DataFrame, numbers: Array) -> Copies:
 
 
 def repeated_paths(rows: pd.DataFrame) -> tuple[tuple[str, int], ...]:
-    """Return the paths that several rows have, with how many."""
-    counts = rows["path"].value_counts()
+    """Return the paths (with boxes: the places in images) that several rows have, with how many."""
+    counts = faces(rows).value_counts()
     return tuple((str(path), int(count)) for path, count in sorted(counts[counts > 1].items()))
 
 

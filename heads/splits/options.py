@@ -6,7 +6,7 @@ from typing import Any
 from converters.errors import did_you_mean
 from heads.checks.hamming import LARGEST_DISTANCE
 from heads.errors import UsageError
-from heads.faces import FaceTable
+from heads.faces import SPLITS, FaceTable
 
 AUTO, IDENTITY, IMAGE, OFFICIAL, RANDOM = WAYS = ("auto", "identity", "image", "official", "random")
 UNDERSAMPLE = "undersample"
@@ -44,13 +44,19 @@ class SplitOptions:
     per_group: int = 0
     per_group_by: tuple[str, ...] = ()
     near_distance: int | None = LARGEST_DISTANCE
-    cosine: float = 0.95
+    cosine: float = 0.9
     open_images: bool = True
 
     def __post_init__(self) -> None:
         problems = [*self._words(), *self._fractions(), *self._folds(), *self._numbers()]
         if problems:
             raise UsageError(problems)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Return the names of the parts that are wanted."""
+        wanted = {"train": True, "val": self.val > 0, "test": self.test > 0 or self.folds > 0}
+        return tuple(name for name in SPLITS if wanted[name])
 
     def as_json(self) -> dict[str, Any]:
         """Return plain JSON values."""

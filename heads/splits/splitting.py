@@ -94,13 +94,21 @@ def split(
 
 
 def hold_out(table: FaceTable, fold: int, *, validation: bool = True) -> FaceTable:
-    """Return a table with folds whose fold `fold` is test, the next one val (if wanted), all others train."""
+    """Return a table with folds whose fold `fold` is test, the next one val (if wanted), all others train.
+
+    Where train was undersampled, that holds for one fold held out: for another one, split again with the same seed.
+    """
     if FOLD not in table.rows.columns:
         raise DataError(f"{table.layout}: the table has no column '{FOLD}'; split it with folds")
-    folds = pd.to_numeric(table.rows[FOLD])
+    wrong = ~table.rows[FOLD].str.fullmatch("[0-9]+")
+    if wrong.any():
+        raise DataError(f"{table.layout}: the fold of {table.rows['path'][wrong].iloc[0]} is no number from 0 up")
+    folds = table.rows[FOLD].astype(int)
     count = int(folds.max()) + 1
     if not 0 <= fold < count:
         raise DataError(f"{table.layout}: there is no fold {fold}; with {count} folds it is 0 to {count - 1}")
+    if validation and count < 3:
+        raise DataError(f"{table.layout}: of {count} folds none is left for train beside val and test")
     parts = np.where(folds == fold, "test", "train")
     if validation:
         parts = np.where(folds == (fold + 1) % count, "val", parts)
@@ -124,6 +132,7 @@ class _Splitting:
 
     def run(self, vectors: Vectors | None) -> Split:
         self._leave_out((self.table.rows["label"] == "").to_numpy(), "the label is unknown")
+        _check_labels(self.table)
         if self.by == OFFICIAL:
             self._leave_out((self.table.rows["split"] == "").to_numpy(), "in no official part")
         self._limit_groups()
@@ -132,6 +141,8 @@ class _Splitting:
         if self.by != OFFICIAL:
             self._divide(found)
         self._check_parts(found)
+        if self.by != OFFICIAL or self.options.per_group or self.options.balance:
+            self.table = replace(self.table, seed=self.options.seed)
         sizes = np.bincount(found)
         self._balance()
         leaks = find_leaks(self.table.rows, self.duplicates, self.similar)
@@ -164,10 +175,8 @@ class _Splitting:
         if self.options.open_images:
             examined = examine(self.table, self.progress)
             if examined.problems:
-                path, reason = (
-                    self.table.rows["path"][min(examined.problems)],
-                    examined.problems[min(examined.problems)],
-                )
+                first, reason = min(examined.problems.items())
+                path = self.table.rows["path"][first]
                 self._leave_out(~examined.readable, f"the image cannot be read (the first: {path}: {reason})")
                 examined = examined.where(np.flatnonzero(examined.readable))
             self.duplicates = find_duplicates(examined, self.options.near_distance, self.progress)
@@ -182,7 +191,7 @@ class _Splitting:
             names, fractions = [str(fold) for fold in range(options.folds)], [1 / options.folds] * options.folds
         else:
             wanted = {"train": 1 - options.val - options.test, "val": options.val, "test": options.test}
-            names, fractions = [name for name in SPLITS if wanted[name]], [share for share in wanted.values() if share]
+            names, fractions = list(options.parts), [wanted[name] for name in options.parts]
         if self.by != RANDOM:
             _check_enough(self.table, found, len(names))
         parts = allot(found, self._strata(), fractions, self._rng(ALLOTMENT))
@@ -190,7 +199,6 @@ class _Splitting:
         column = FOLD if options.folds else "split"
         table = self.table.with_rows(rows.assign(**{column: np.asarray(names)[parts]}))
         self.table = hold_out(table, options.hold_out, validation=options.val > 0) if options.folds else table
-        self.table = replace(self.table, seed=options.seed)
 
     def _strata(self) -> list[Array]:
         rows = self.table.rows
@@ -203,7 +211,8 @@ class _Splitting:
     def _note_shares(self, parts: Array, names: list[str], fractions: list[float], found: Array) -> None:
         shares = np.bincount(parts, minlength=len(names)) / len(parts)
         for name, wanted, got in zip(names, fractions, shares, strict=True):
-            if abs(wanted - got) > TOLERANCE:
+            missed = abs(wanted - got)
+            if missed > TOLERANCE and missed * len(parts) >= 2:
                 self.notes.append(
                     f"{name} holds {got:.3f} of the faces instead of {wanted:.3f}: "
                     f"{np.bincount(found).max()} faces had to stay together"
@@ -212,7 +221,9 @@ class _Splitting:
     def _check_parts(self, found: Array) -> None:
         rows = self.table.rows
         counts = pd.crosstab(rows["split"], rows["label"])
-        present = [name for name in SPLITS if name in counts.index]
+        stated = [name for name in SPLITS if name in counts.index]
+        present = stated if self.by == OFFICIAL else list(self.options.parts)
+        counts = counts.reindex(present, fill_value=0)
         if len(present) < 2:
             raise DataError(f"{self.table.layout}: all {len(rows)} faces are in {', '.join(present)}; nothing is split")
         missing = [
@@ -250,16 +261,19 @@ def _way(table: FaceTable, options: SplitOptions) -> str:
     return options.by
 
 
-def _check_enough(table: FaceTable, found: Array, parts: int) -> None:
-    """Refuse a table with one label only, or with fewer units of a label than parts."""
-    labels = table.rows["label"]
-    present = sorted(labels.unique())
-    if len(present) < 2:
+def _check_labels(table: FaceTable) -> None:
+    labels = table.rows["label"].unique()
+    if len(labels) < 2:
         raise DataError(
-            f"{table.layout}: all {len(labels)} faces have the label '{present[0]}'; a head tells two labels apart"
+            f"{table.layout}: all {len(table)} faces have the label '{labels[0]}'; a head tells two labels apart"
         )
+
+
+def _check_enough(table: FaceTable, found: Array, parts: int) -> None:
+    """Refuse a table with fewer units of a label than parts."""
+    labels = table.rows["label"]
     problems = []
-    for label in present:
+    for label in sorted(labels.unique()):
         inside = (labels == label).to_numpy()
         count = len(np.unique(found[inside]))
         if count < parts:
