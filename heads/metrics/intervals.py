@@ -72,10 +72,10 @@ def calibration_interval(value: float, draws: Array, noise: Array, level: float)
 
     Resampling adds noise to every bin, which can only make the error larger: the quantiles of the draws lie too high
     and are mirrored at the value (Davison and Hinkley 1997, section 5.2). Where `noise`, the draws of a head without
-    error, is as large, the interval starts at 0.
+    error, is as large, the interval starts at 0. The value itself, which is too large as well, is never left outside.
     """
     found, note = bootstrap_interval(draws, level)
     if found is None:
         return None, note
     low = max(0.0, 2 * value - found.high) if value > np.quantile(noise, level) else 0.0
-    return Interval(low, min(1.0, 2 * value - found.low), "basic bootstrap"), ""
+    return Interval(min(low, value), min(1.0, max(value, 2 * value - found.low)), "basic bootstrap"), ""

@@ -11,7 +11,7 @@ from heads.reports.material import Material
 from heads.reports.page_style import STYLE
 from heads.reports.words import basis, decision, gender_caution, headline, number, reading, span, task, title
 
-MIME = {"svg": "image/svg+xml", "png": "image/png"}
+MIME = {"svg": "image/svg+xml", "jpg": "image/jpeg"}
 # Which picture stands where; a name that begins so belongs there.
 PLACES = {
     "decisions": ("confusion", "roc", "reliability"),
@@ -36,7 +36,7 @@ def page(evaluation: Evaluation, pictures: Sequence[Picture], absent: Mapping[st
         ("facts", "Facts", tables.facts(material)),
     ]
     held = [section for section in sections if section[2]]
-    links = "".join(f'<a href="#{name}">{escape(heading)}</a>' for name, heading, _ in held)
+    links = "\n".join(f'<a href="#{name}">{escape(heading)}</a>' for name, heading, _ in held)
     body = "".join(
         f'<section id="{name}"><h2>{escape(heading)}</h2>\n{text}</section>\n' for name, heading, text in held
     )
@@ -52,7 +52,7 @@ def _result(evaluation: Evaluation) -> str:
     warnings = "".join(f'<p class="warning">{escape(line)}.</p>\n' for line in evaluation.warnings)
     lines = "".join(f"<li>{escape(line)}</li>\n" for line in headline(evaluation))
     caution = gender_caution(evaluation)
-    said = f"<p>{escape(decision(evaluation).capitalize())}.</p>\n"
+    said = f"<p>{escape(_sentence(decision(evaluation)))}.</p>\n"
     return f"{_tiles(evaluation)}{warnings}<ul>\n{lines}</ul>\n{said}" + (
         f"<p><strong>{escape(caution)}</strong></p>\n" if caution else ""
     )
@@ -98,13 +98,12 @@ def _place(picture: Picture) -> str:
 
 
 def _picture(picture: Picture) -> str:
-    """Return a picture for light and for dark screens; photographs are kept once."""
-    kind = "png" if picture.photographs else "svg"
+    """Return a picture for light and for dark screens."""
+    kind = "jpg" if picture.photographs else "svg"
     text = escape(picture.text)
-    image = f'<img src="{_inside(picture, kind, dark=False)}" alt="{text}" loading="lazy">'
-    if not picture.photographs:
-        dark = _inside(picture, kind, dark=True)
-        image = f'<picture><source media="screen and (prefers-color-scheme: dark)" srcset="{dark}">{image}</picture>'
+    image = f'<img src="{_inside(picture, kind, dark=False)}" alt="{text}">'
+    dark = _inside(picture, kind, dark=True)
+    image = f'<picture><source media="screen and (prefers-color-scheme: dark)" srcset="{dark}">{image}</picture>'
     wide = ' class="tall"' if picture.size[0] > 7 else ""
     return f"<figure{wide}>{image}<figcaption>{text}</figcaption></figure>\n"
 
@@ -116,6 +115,10 @@ def _inside(picture: Picture, kind: str, *, dark: bool) -> str:
 
 def _reading(evaluation: Evaluation) -> str:
     terms = "".join(
-        f"<dt>{escape(term)}</dt><dd>{escape(text[0].upper() + text[1:])}</dd>\n" for term, text in reading(evaluation)
+        f"<dt>{escape(term)}</dt><dd>{escape(_sentence(text))}</dd>\n" for term, text in reading(evaluation)
     )
     return f"<dl>\n{terms}</dl>\n"
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -27,9 +27,10 @@ table { border-collapse: collapse; font-size: .875rem; font-variant-numeric: tab
 th, td { padding: .3rem .7rem; text-align: right; border-bottom: 1px solid var(--line); vertical-align: top; }
 th { font-weight: 600; vertical-align: bottom; }
 th:first-child, td:first-child, .left td, .left th { text-align: left; }
-tbody th { font-weight: 400; }
+tbody th { font-weight: 400; vertical-align: top; }
+.whole { white-space: nowrap; }
 td small { display: block; color: var(--soft); white-space: nowrap; }
-td i { color: var(--soft); }
+td.soft { font-size: inherit; } td i { color: var(--soft); } sup { line-height: 0; }
 tr.break > * { border-top: 2px solid var(--soft); }
 tr.chosen > * { font-weight: 700; }
 td.meets { background: var(--meets); color: var(--mark-ink); }
@@ -39,8 +40,9 @@ td.best { background: var(--best); color: var(--mark-ink); }
 figure { margin: 0; break-inside: avoid; } figure img { width: 100%; max-width: 52rem; height: auto; }
 figure.tall { grid-column: 1 / -1; }
 dt { font-weight: 600; } dd { margin: 0 0 .6rem; }
-@media print { :root { color-scheme: light; } body { max-width: none; padding: 0; font-size: 10.5pt; }
+@media print { .pictures { grid-template-columns: 1fr 1fr; }
+  :root { color-scheme: light; } body { max-width: none; padding: 0; font-size: 10.5pt; }
   nav { display: none; } .wide { overflow: visible; } table { font-size: 7.5pt; } th, td { padding: .15rem .3rem; }
   .tile, .warning, td.meets, td.best, .key { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
-  h2, h3 { break-after: avoid; } tr { break-inside: avoid; } @page { margin: 14mm; } }
+  h2, h3, dt { break-after: avoid; } tr { break-inside: avoid; } @page { margin: 14mm; } }
 """

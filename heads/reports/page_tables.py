@@ -28,7 +28,9 @@ class _Marks:
 
     def group(self, row: Row) -> str:
         """Return a group's name."""
-        return f'<th scope="row">{escape(row.name)}{self.mark(self.notes.of_row(row))}</th>'
+        parts = [f"{column}={value}" for column, value in row.where] or [row.name]
+        name = ", ".join(f'<span class="whole">{escape(part)}</span>' for part in parts)
+        return f'<th scope="row">{name}{self.mark(self.notes.of_row(row))}</th>'
 
     def mark(self, letter: str) -> str:
         """Return a link to a note."""

@@ -114,7 +114,7 @@ def _column(values: Any, threshold: Threshold | None) -> list[Cell]:
 
 
 def _mean(values: Any) -> Cell:
-    return Cell(f"{values.mean():.4f} ± {values.std():.4f}")
+    return Cell(f"{values.mean():.4g} ± {values.std():.2g}")
 
 
 def _text(value: Any) -> str:

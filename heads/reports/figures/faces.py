@@ -1,6 +1,5 @@
 """Faces with what was said of them: a sample of all, and the errors that the head was surest of."""
 
-import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from heads.reports.figures.thumbnails import thumbnail
 Array = np.ndarray[Any, Any]
 SHOWN, ACROSS = 30, 6
 SIDE = 200  # pixels of a face on the sheet
+CELL, PAD, TOP = (1.4, 1.72), 0.14, 0.45  # inches
 
 
 def sample(evaluation: Evaluation, images: Path) -> Picture:
@@ -47,9 +47,8 @@ def _paths(evaluation: Evaluation) -> Array:
 def _sheet(name: str, title: str, evaluation: Evaluation, images: Path, chosen: Array) -> Picture:
     scores = evaluation.scores
     wrong = int((scores.predicted != scores.targets)[chosen].sum())
-    text = f"{title}: {wrong} wrong. Under each face what was predicted and its probability, and the label if another."
-    down = -(-len(chosen) // ACROSS)
-    size = (8.4, 0.45 + 1.86 * down)
+    text = f"{title}: {wrong} wrong. Under each face what was predicted, its probability, and the label."
+    size = (PAD + ACROSS * CELL[0], TOP + -(-len(chosen) // ACROSS) * CELL[1])
     return Picture(
         name,
         text,
@@ -60,21 +59,25 @@ def _sheet(name: str, title: str, evaluation: Evaluation, images: Path, chosen: 
 
 
 def _draw(title: str, evaluation: Evaluation, images: Path, chosen: Array, figure: Figure, paper: Paper) -> None:
-    figure.suptitle(title, x=0.01, ha="left", fontsize=10.5)
-    cells = figure.subplots(-(-len(chosen) // ACROSS), ACROSS, squeeze=False).ravel()
-    for axes in cells:
-        axes.set_axis_off()
-    for axes, face in zip(cells, chosen, strict=False):
-        _face(axes, evaluation, images, face, paper)
+    # Placed by hand: a layout engine would shrink the faces for the sake of a long caption.
+    figure.set_layout_engine("none")
+    width, height = figure.get_size_inches()
+    figure.text(PAD / width, 1 - 0.12 / height, title, ha="left", va="top", fontsize=10.5, color=paper.ink)
+    for place, face in enumerate(chosen):
+        down, across = divmod(place, ACROSS)
+        left, top = PAD + across * CELL[0], TOP + down * CELL[1]
+        side = CELL[0] - PAD
+        axes = figure.add_axes((left / width, 1 - (top + side) / height, side / width, side / height))
+        _face(axes, evaluation, images, int(face), paper)
 
 
 def _face(axes: Any, evaluation: Evaluation, images: Path, face: int, paper: Paper) -> None:
     scores = evaluation.scores
     right = bool(scores.predicted[face] == scores.targets[face])
-    axes.set(xlim=(0, SIDE), ylim=(SIDE, 0), aspect="equal")
+    axes.set_axis_off()
     shown = thumbnail(images / scores.paths[face], SIDE)
     if isinstance(shown, str):
-        words = f"{shown}\n{textwrap.shorten(scores.paths[face].rpartition('/')[2], 20, placeholder=' ...')}"
+        words = f"{shown}\n{_short(scores.paths[face].rpartition('/')[2], 20)}"
         axes.text(SIDE / 2, SIDE / 2, words, ha="center", va="center", fontsize=8, color=paper.ink)
     else:
         height, width = shown.shape[:2]
@@ -84,17 +87,24 @@ def _face(axes: Any, evaluation: Evaluation, images: Path, face: int, paper: Pap
     colour = paper.first if right else paper.second
     thick = {"linewidth": 1.2} if right else {"linewidth": 4}
     axes.add_patch(Rectangle((0, 0), SIDE, SIDE, fill=False, edgecolor=colour, clip_on=False, **thick))
-    axes.text(SIDE / 2, SIDE + 10, _caption(evaluation, face, right=right), ha="center", va="top", fontsize=8,
-              color=paper.ink, fontweight="normal" if right else "bold", linespacing=1.25)  # fmt: skip
+    weight = "normal" if right else "bold"
+    said, label = _captions(evaluation, face, right=right)
+    style = {"ha": "center", "va": "top", "fontsize": 8, "color": paper.ink}
+    axes.text(SIDE / 2, SIDE + 8, said, fontweight=weight, **style)
+    axes.text(SIDE / 2, SIDE + 29, label, **style)
 
 
-def _caption(evaluation: Evaluation, face: int, *, right: bool) -> str:
+def _captions(evaluation: Evaluation, face: int, *, right: bool) -> tuple[str, str]:
     scores = evaluation.scores
-    said = scores.labels[int(scores.predicted[face])]
+    said = _short(scores.labels[int(scores.predicted[face])], 9)
     likely = scores.probabilities[face] if scores.predicted[face] else 1 - scores.probabilities[face]
-    silent = "" if scores.answered[face] else " (abstains)"
-    verdict = "right" if right else f"WRONG: labelled {scores.label_names[face]}"
-    return f"{said} {_likely(likely)}{silent}\n{verdict}"
+    silent = "" if scores.answered[face] else ", abstains"
+    verdict = "right" if right else "WRONG"
+    return f"{said} {_likely(likely)}, {verdict}", f"labelled {_short(scores.label_names[face], 9)}{silent}"
+
+
+def _short(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _likely(probability: float) -> str:
