@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
+from safetensors.numpy import load_file, save
 
 from converters.files.staging import cannot_write
 from converters.ops import Array
@@ -43,10 +43,15 @@ class Checkpoints:
     def load(self, name: str) -> tuple[dict[str, Array], Any] | None:
         """Return arrays and facts of a part, or None where nothing (or nothing whole) was written."""
         path = self._path(name)
+        told = self.peek(path)
+        return None if told is None else (load_file(path), told)
+
+    @staticmethod
+    def peek(path: Path) -> Any:
+        """Return the facts in a part's file without its arrays, or None where it is not there or not whole."""
         try:
             with safe_open(path, framework="numpy") as held:
-                told = json.loads(held.metadata()[FACTS])
-                return {array: held.get_tensor(array) for array in held.keys()}, told  # noqa: SIM118 - no dictionary
+                return json.loads(held.metadata()[FACTS])
         except (FileNotFoundError, SafetensorError):
             return None
 

@@ -101,6 +101,15 @@ class TrainOptions:
             for name, share in shares.items()
             if isinstance(share, int | float) and not 0 < share < 1
         ]
-        if self.abstain_band is not None and not 0 <= self.abstain_band[0] <= self.abstain_band[1] <= 1:
-            problems.append(f"the abstention band is {self.abstain_band}, expected two probabilities, the lower first")
-        return problems
+        return problems + self._band()
+
+    def _band(self) -> list[str]:
+        if self.abstain_band is None:
+            return []
+        low, high = self.abstain_band
+        if not 0 <= low <= high <= 1:
+            return [f"the abstention band is {low:g} to {high:g}, expected two probabilities, the lower first"]
+        stated = {"half": 0.5}.get(self.threshold) if isinstance(self.threshold, str) else self.threshold
+        if stated is not None and not low <= stated <= high:
+            return [f"the threshold {stated:g} is not inside the abstention band {low:g} to {high:g}"]
+        return []
