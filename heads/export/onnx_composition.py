@@ -39,21 +39,24 @@ def compose(parts: Composition, path: Path) -> list[Path]:
     """
     model, after = _readable(parts.backbone), joined(parts.name, parts.after)
     opset = _checked_opset(parts.backbone, model)
-    assembly = _Assembly(opset, used=_names(model.graph))
+    tensors = _tensors(model, after.graph.inputs)
+    used = _names(model.graph)
+    freed = {name: unique_name(f"{name}/2", used) for name in (IMAGE, *after.names) if name in used}
+    _rename(model.graph, freed)
+    tensors = {node: freed.get(tensor, tensor) for node, tensor in tensors.items()}
+    assembly = _Assembly(opset, used={IMAGE, *_names(model.graph)})
     image = _image(model)
     dynamic = () if image.type.tensor_type.shape.dim[0].WhichOneof("value") == "dim_value" else ("batch",)
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         part = _Part(parts.before, dynamic, Path(folder))
-        pixels = unique_name(IMAGE, assembly.used)
-        given = assembly.add(part, {next(iter(parts.before.inputs)): pixels})
-        assembly.cast(given[next(iter(parts.before.outputs))], image.name, _dtype(image))
-        tensors = _tensors(model, after.graph.inputs)
+        given = assembly.add(part, {IMAGE: IMAGE})
+        assembly.cast(given[next(iter(parts.before.outputs.values()))], image.name, _dtype(image))
         assembly.add_model(_ending_at(model, list(tensors.values())), parts.backbone)
         wide = {node: assembly.widened(tensor) for node, tensor in tensors.items()}
         called = assembly.add(_Part(after.graph, dynamic, Path(folder)), wide)
         values = {outside: called[value] for outside, value in after.names.items()}
-        whole = _model(assembly, parts, (pixels, values[PROBABILITY]), dynamic)
-        told = as_text({**parts.facts, VALUES_KEY: {IMAGE: pixels, **values}})
+        whole = _model(assembly, parts, dynamic)
+        told = as_text({**parts.facts, VALUES_KEY: {IMAGE: IMAGE, **values}})
         return write(path, whole, list(assembly.arrays.values()), lambda: told)
 
 
@@ -240,6 +243,19 @@ def _names(graph: Any) -> set[str]:
     return found
 
 
+def _rename(graph: Any, called: Mapping[str, str]) -> None:
+    """Give tensors and nodes other names, inside branches and loops too."""
+    for entries in (graph.input, graph.output, graph.initializer, graph.value_info):
+        for entry in entries:
+            entry.name = called.get(entry.name, entry.name)
+    for node in graph.node:
+        node.name = called.get(node.name, node.name)
+        for names in (node.input, node.output):
+            names[:] = [called.get(name, name) for name in names]
+        for inner in _inner_graphs(node):
+            _rename(inner, called)
+
+
 def _renamed(node: NodeProto, called: Mapping[str, str]) -> NodeProto:
     new = NodeProto()
     new.CopyFrom(node)
@@ -260,14 +276,14 @@ def _array(tensor: TensorProto, path: Path) -> Array:
     return np.memmap(place, dtype.newbyteorder("<"), "r", int(told.get("offset", 0)), tuple(tensor.dims))
 
 
-def _model(assembly: _Assembly, parts: Composition, ends: tuple[str, str], dynamic: Sequence[str]) -> ModelProto:
+def _model(assembly: _Assembly, parts: Composition, dynamic: Sequence[str]) -> ModelProto:
     shape = next(iter(parts.before.inputs.values()))
     batch: int | str = dynamic[0] if dynamic else shape[0]
     graph = helper.make_graph(
         assembly.nodes,
         parts.name,
-        [helper.make_tensor_value_info(ends[0], TensorProto.UINT8, [batch, *shape[1:]])],
-        [helper.make_tensor_value_info(ends[1], TensorProto.FLOAT, [batch, 1])],
+        [helper.make_tensor_value_info(IMAGE, TensorProto.UINT8, [batch, *shape[1:]])],
+        [helper.make_tensor_value_info(PROBABILITY, TensorProto.FLOAT, [batch, 1])],
     )
     imports = [helper.make_opsetid("", assembly.opset)]
     return helper.make_model(

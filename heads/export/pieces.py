@@ -133,18 +133,22 @@ def _renamed(node: Node, called: Mapping[str, str]) -> Node:
 
 
 def with_input_named(graph: Graph, old: str, new: str) -> Graph:
-    """Return the graph with one input under another name, or one like it where that is taken."""
-    if old == new:
-        return graph
-    new = unique_name(new, graph.shapes)
-    nodes = tuple(
-        replace(node, inputs=tuple(new if name == old else name for name in node.inputs)) for node in graph.nodes
-    )
+    """Return the graph with one input under another name; a value that has that name makes room for it."""
+    called = {old: new}
+    if new != old and new in graph.shapes:
+        called[new] = unique_name(f"{new}/2", graph.shapes)
+
+    def name(value: str) -> str:
+        return called.get(value, value)
+
     return replace(
         graph,
-        inputs={new if name == old else name: shape for name, shape in graph.inputs.items()},
-        nodes=nodes,
-        outputs={name: new if value == old else value for name, value in graph.outputs.items()},
-        aliases={name: new if value == old else value for name, value in graph.aliases.items()},
-        input_dtypes={new if name == old else name: kind for name, kind in graph.input_dtypes.items()},
+        inputs={name(value): shape for value, shape in graph.inputs.items()},
+        nodes=tuple(
+            replace(node, name=name(node.name), inputs=tuple(map(name, node.inputs)), layer=node.layer)
+            for node in graph.nodes
+        ),
+        outputs={outside: name(value) for outside, value in graph.outputs.items()},
+        aliases={alias: name(value) for alias, value in graph.aliases.items()},
+        input_dtypes={name(value): kind for value, kind in graph.input_dtypes.items()},
     )
