@@ -1,6 +1,7 @@
 """Which rows of a table show the same picture: byte for byte, or nearly."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -96,8 +97,7 @@ class _Search:
         self.pairs = 0
 
     def run(self, distance: int, progress: Progress) -> None:
-        progress("comparing images", 0.0)
-        for first, second, bits in close_pairs(self._hashes, distance):
+        for first, second, bits in close_pairs(self._hashes, distance, partial(progress, "comparing images")):
             self.candidates += len(first)
             correlation = np.einsum("ij,ij->i", self._thumbnails[first], self._thumbnails[second])
             alike = correlation >= CORRELATION

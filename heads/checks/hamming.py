@@ -5,7 +5,7 @@ at most 31 bits differ in at most one bit of at least one of 16 disjoint chunks.
 one bit are compared; no pair is missed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -24,10 +24,13 @@ ORDER = np.argsort(np.array([(column - 3 * row) % CHUNKS for row in range(16) fo
 MASKS = (0, *(1 << bit for bit in range(CHUNK_BITS)))
 
 
-def close_pairs(patterns: Array, distance: int) -> Iterator[Pairs]:
+def close_pairs(
+    patterns: Array, distance: int, progress: Callable[[float], None] = lambda _done: None
+) -> Iterator[Pairs]:
     """Yield all pairs of `patterns` (n, 32) uint8 that differ in at most `distance` (0..31) of their 256 bits.
 
-    Each pair comes once, as (first, second, bits that differ), arrays of int, first < second, in blocks.
+    Each pair comes once, as (first, second, bits that differ), arrays of int, first < second, in blocks. `progress`
+    takes which fraction is done.
     """
     if not 0 <= distance <= LARGEST_DISTANCE:
         raise ValueError(f"the distance is {distance}, it can be 0 to {LARGEST_DISTANCE}")
@@ -36,10 +39,13 @@ def close_pairs(patterns: Array, distance: int) -> Iterator[Pairs]:
     words = patterns.view(np.uint64)
     count = len(patterns)
     if sum(_candidates(column) for column in keys.T) >= count * (count - 1) // 2:
-        yield from _within(words, np.zeros(count, np.uint16), (0,), distance)
+        for done, pairs in _within(words, np.zeros(count, np.uint16), (0,), distance):
+            progress(done)
+            yield pairs
         return
     for number in range(CHUNKS):
-        for first, second, bits in _within(words, keys[:, number], MASKS, distance):
+        for done, (first, second, bits) in _within(words, keys[:, number], MASKS, distance):
+            progress((number + done) / CHUNKS)
             # A pair that several chunks bring together is told by the first of them.
             new = np.argmax(np.bitwise_count(keys[first] ^ keys[second]) <= 1, axis=1) == number
             yield first[new], second[new], bits[new]
@@ -59,13 +65,13 @@ def _candidates(keys: Array) -> int:
     return (ordered - len(keys)) // 2
 
 
-def _within(words: Array, keys: Array, masks: tuple[int, ...], distance: int) -> Iterator[Pairs]:
-    """Yield the close ones among the pairs whose keys differ by one of the masks."""
+def _within(words: Array, keys: Array, masks: tuple[int, ...], distance: int) -> Iterator[tuple[float, Pairs]]:
+    """Yield the close ones among the pairs whose keys differ by one of the masks, and which fraction is done."""
     order = np.argsort(keys, kind="stable")
     keys, words = keys[order], words[order]
     ends = np.cumsum(np.bincount(keys, minlength=2**CHUNK_BITS))
     starts = np.concatenate([[0], ends[:-1]])
-    for mask in masks:
+    for number, mask in enumerate(masks):
         partners = keys ^ np.uint16(mask)
         begin = starts[partners] if mask else np.arange(len(keys)) + 1
         # Each pair of buckets is met once, from the one with the smaller key.
@@ -74,7 +80,8 @@ def _within(words: Array, keys: Array, masks: tuple[int, ...], distance: int) ->
             bits = np.bitwise_count(words[left] ^ words[right]).sum(axis=1, dtype=np.int64)
             close = bits <= distance
             first, second = order[left[close]], order[right[close]]
-            yield np.minimum(first, second), np.maximum(first, second), bits[close]
+            done = (number + left[-1] / len(keys)) / len(masks)
+            yield done, (np.minimum(first, second), np.maximum(first, second), bits[close])
 
 
 def _expanded(begin: Array, lengths: Array) -> Iterator[tuple[Array, Array]]:
