@@ -287,6 +287,8 @@ def test_a_device_that_is_not_there_is_refused(tmp_path: Path, monkeypatch: pyte
         open_backbone(path, device="cuda:0")
     with pytest.raises(HeadsError, match="there is no device 'gpu'; choose cpu, or cuda:0"):
         open_backbone(path, device="gpu")
+    with pytest.raises(HeadsError, match="0 threads were asked for"):
+        open_backbone(path, threads=0)
 
 
 def test_a_silent_fall_back_to_the_cpu_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -151,6 +151,14 @@ def test_a_module_that_fails_is_told_in_one_line(tmp_path: Path) -> None:
         open_backbone([foreign(tmp_path, "1 / 0")])
 
 
+def test_a_module_that_was_edited_until_it_breaks_is_refused(tmp_path: Path) -> None:
+    path = Path(saved(tmp_path, "face"))
+    text = (path / "small.py").read_text()
+    (path / "small.py").write_text(text.replace("self.fc7(x)", "self.fc99(x)"))
+    with pytest.raises(HeadsError, match="AttributeError: .* no attribute 'fc99'"):
+        open_backbone([str(path)], ["fc6"])
+
+
 def test_folders_without_a_module_are_refused(tmp_path: Path) -> None:
     with pytest.raises(HeadsError, match="a PyTorch folder has one module <name>.py .* beside it; found: none"):
         open_backbone([str(tmp_path)])

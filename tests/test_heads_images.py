@@ -78,12 +78,13 @@ def test_floats_without_a_range_are_refused() -> None:
         read_rgb(encoded(Image.new("F", (2, 2), 0.5), "TIFF"), "f.tif")
 
 
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_exif_orientation_is_applied(orientation: int) -> None:
+def test_exif_orientation_is_applied(orientation: int, kind: str) -> None:
     stored, how = corners(), {value: key for key, value in TURNS.items()}[orientation] if orientation > 1 else None
     exif = Image.Exif()
     exif[decoding.ORIENTATION] = orientation
-    read = read_rgb(encoded(stored, exif=exif))
+    read = read_rgb(encoded(stored, kind, exif=exif, **({"lossless": True} if kind == "WEBP" else {})))
     wanted = stored if how is None else stored.transpose(how)
     assert (np.asarray(read) == np.asarray(wanted)).all()
     assert read.info == ({decoding.TURNED: (orientation, 4, 3)} if how is not None else {})

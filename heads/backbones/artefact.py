@@ -24,6 +24,10 @@ class Hardware:
     device: str = "cpu"
     threads: int | None = None
 
+    def __post_init__(self) -> None:
+        if self.threads is not None and self.threads < 1:
+            raise HeadsError(f"{self.threads} threads were asked for; a network runs on 1 or more")
+
     @property
     def gpu(self) -> int | None:
         """Return the number of the GPU, None for the CPU; HeadsError for a word that is neither."""

@@ -51,12 +51,11 @@ def _value_names(written: Written) -> list[str]:
             names.append(name)
         return value
 
-    with torch.device("meta"):
-        empty = type(written.model)()
+    with inference(), torch.device("meta"):
+        empty = type(written.model)().eval()
         kind = torch.uint8 if written.input_dtype == "uint8" else torch.float32
         image = torch.zeros([size or 1 for size in written.image], dtype=kind)
-    with inference():
-        _forward(written, note)(empty.eval(), image)
+        _forward(written, note)(empty, image)
     return list(dict.fromkeys(names))
 
 

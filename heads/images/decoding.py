@@ -32,8 +32,10 @@ def read_rgb(data: bytes, name: str = "image") -> Image.Image:
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             _check_size(image, name)
+            # Pillow turns TIFF files while it loads them, and forgets by how much.
+            orientation = image.getexif().get(ORIENTATION, 1)
             image.load()
-            return _upright(_eight_bits(image, name))
+            return _upright(_eight_bits(image, name), orientation)
     except UnreadableImageError:
         raise
     except MemoryError as error:
@@ -72,9 +74,8 @@ def _eight_bits(image: Any, name: str) -> Any:
     return image.convert("RGB")
 
 
-def _upright(image: Any) -> Any:
-    turned = image.getexif().get(ORIENTATION, 1)
-    stored = image.size
+def _upright(image: Any, orientation: int) -> Any:
     upright = ImageOps.exif_transpose(image)
-    upright.info = {TURNED: (turned, *stored)} if turned in range(2, 9) else {}
+    stored = upright.size if orientation < 5 else upright.size[::-1]
+    upright.info = {TURNED: (orientation, *stored)} if orientation in range(2, 9) else {}
     return upright
