@@ -138,4 +138,8 @@ COMMANDS = {
         "Write a head as one .onnx, .keras, .pt or PyTorch module, proved from pixels to probability.",
         ("head",), ("out", "with_backbone", "backbone", "evidence", "detector", "certificate", "force"),
     ),
+    "card": Command(
+        "head_commands", "card", "Write a head's model card, of recorded facts alone.",
+        ("head",), ("out", "evaluation", "force"),
+    ),
 }  # fmt: skip

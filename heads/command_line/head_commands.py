@@ -117,7 +117,7 @@ def evaluate(given: Any) -> None:
     told = as_json(found, _facts(head, given, part))
     told |= {"comparison": comparison_json(compared)} if compared else {}
     _keep(given, told)
-    files = _report(found, given, head, part) if given.report else []
+    files = _report(found, given, head, part, compared) if given.report else []
     if given.json:
         terminal.say_json({**told, "files": [str(path) for path in files]})
         return
@@ -163,7 +163,7 @@ def _facts(head: Head, given: Any, part: Any) -> dict[str, Any]:
         "split": given.part,
         "layout": part.table.layout,
         "label_source": part.table.label_source,
-        "data_licence": part.table.licence,
+        "licence": part.table.licence,
         "backbone": head.embedding.model,
         "nodes": list(head.embedding.nodes),
         "backbone_licence": head.embedding.licence,
@@ -180,19 +180,23 @@ def _keep(given: Any, told: dict[str, Any]) -> None:
         commit([stage])
 
 
-def _report(found: Any, given: Any, head: Head, part: Any) -> list[Path]:
-    from heads.reports.report import write_report
+def _report(found: Any, given: Any, head: Head, part: Any, compared: Any) -> list[Path]:
+    import pandas as pd
 
-    written: list[Path] = write_report(
-        found,
-        given.report,
-        history=given.head / "history.csv",
-        runs=given.head / "runs.csv",
+    from heads.reports.material import Material
+    from heads.reports.writing import write_report
+
+    tables = {name: given.head / f"{name}.csv" for name in ("history", "runs")}
+    read = {name: pd.read_csv(path) for name, path in tables.items() if path.exists()}
+    history = read.get("history")
+    material = Material(
+        history=None if history is None or history.empty else history,
+        runs=read.get("runs"),
         images_root=part.table.root,
         facts=_facts(head, given, part),
-        force=given.force,
+        comparisons=(compared,) if compared else (),
     )
-    return written
+    return write_report(found, given.report, material=material, force=given.force)
 
 
 def _show_comparison(told: dict[str, Any]) -> None:
@@ -297,3 +301,18 @@ def export(given: Any) -> None:
     for path in done.files:
         terminal.say(f"wrote {path} ({terminal.amount(path.stat().st_size, terminal.BYTES)})")
     terminal.say(f"certificate: {done.certificate}")
+
+
+def card(given: Any) -> None:
+    """Write a head's model card."""
+    from heads.card import write_card
+
+    kept = given.head / EVALUATION
+    evaluation = given.evaluation or (kept if kept.exists() else None)
+    if evaluation is None:
+        terminal.warn(["no evaluation of this head is there: the card says so; `heads evaluate` makes one"])
+    written = write_card(given.head, given.out, evaluation, force=given.force)
+    if given.json:
+        terminal.say_json({"file": str(written), "evaluation": None if evaluation is None else str(evaluation)})
+    else:
+        terminal.say(f"wrote {written}")
