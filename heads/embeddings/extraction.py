@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -50,6 +50,13 @@ class Backbone(Protocol):
 
     def run(self, batch: Array) -> Array:
         """Return the embeddings (n, dimension) float32 of (n, channels, height, width)."""
+
+
+class Sink(Protocol):
+    """Where vectors go."""
+
+    def add(self, keys: Sequence[bytes], paths: Sequence[str], vectors: Array) -> None:
+        """Take vectors (n, dimension) with the keys of their images and where those lie."""
 
 
 @dataclass(frozen=True)
@@ -122,9 +129,9 @@ def embed(
     check_table(table, how)
     with open_store(folder, backbone.spec(how), backbone.opened_with.get("words", ())) as store:
         reader = FaceReader(table, preparer(backbone, how, detector), store.known)
-        run = _Run(table, store.known, Pace(progress, len(table)))
+        run = Passage(table, store.known, Pace(progress, len(table)))
         patient = PatientRunner(backbone.run, store.spec.dimension, options.batch_size)
-        with ShardSink(store) as sink, closing(_decoded(table, how, reader, options)) as faces:
+        with ShardSink(store) as sink, closing(decoded(table, how, reader, options)) as faces:
             run.through(faces, patient, sink, options.batch_size)
         finish(store, table, run.keys, run.problems)
     rest = len(table) - run.computed - len(run.problems)
@@ -138,7 +145,7 @@ def check_table(table: FaceTable, how: Crop) -> None:
         raise DataError(f"{table.layout}: the table holds no face")
 
 
-def _decoded(
+def decoded(
     table: FaceTable, how: Crop, reader: FaceReader, options: EmbedOptions
 ) -> Generator[PreparedFace, None, None]:
     """Read a table's images by threads; what they are ahead is enough for a batch while another is in the network."""
@@ -171,7 +178,7 @@ class _Passing:
     vectors: "Future[Array]"
 
 
-class _Run:
+class Passage:
     """One way through a table, in its order; `keys` (rows, 32) uint8 and `problems` by row are what is found."""
 
     def __init__(self, table: FaceTable, known: set[bytes], pace: Pace) -> None:
@@ -182,7 +189,7 @@ class _Run:
         self._failed: set[bytes] = set()
         self._pace = pace
 
-    def through(self, faces: Iterator[PreparedFace], run: Callable[[Array], Array], sink: ShardSink, size: int) -> None:
+    def through(self, faces: Iterator[PreparedFace], run: Callable[[Array], Array], sink: Sink, size: int) -> None:
         """Take all rows through the network, which runs in a thread beside decoding, gathering and writing."""
         passing: _Passing | None = None
         with ThreadPoolExecutor(1, thread_name_prefix="network") as network:
@@ -213,7 +220,7 @@ class _Run:
                 self._known.add(face.key)
                 yield face
 
-    def _take(self, batch: _Passing, sink: ShardSink) -> None:
+    def _take(self, batch: _Passing, sink: Sink) -> None:
         """Hand vectors on to the disk, without those that are no numbers."""
         vectors = batch.vectors.result()
         finite = np.asarray(np.isfinite(vectors).all(axis=1))

@@ -1,0 +1,169 @@
+"""A local cluster of two workers makes the same embeddings as one process, whatever fails on the way."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import ray
+from PIL import Image
+
+from embedding_cases import StandIn, boxes, table_of, write_images
+from heads.embeddings import ray_engine
+from heads.embeddings.extraction import EmbedOptions, embed
+from heads.embeddings.loading import load_labelled
+from heads.embeddings.ray_engine import Cluster
+from heads.embeddings.store import read_store
+from heads.errors import DataError, HeadsError
+from heads.provenance import Crop
+
+
+@pytest.fixture(scope="module", autouse=True)
+def two_workers() -> Iterator[None]:
+    found = {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[1])])}
+    ray.init(
+        num_cpus=2,
+        include_dashboard=False,
+        log_to_driver=False,
+        object_store_memory=100 * 2**20,
+        runtime_env={"env_vars": found},
+    )
+    yield
+    ray.shutdown()
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    write_images(tmp_path / "images", 40)
+    return tmp_path / "images"
+
+
+def names(images: Path) -> list[str]:
+    return sorted(path.name for path in images.iterdir())
+
+
+def stand_in(**_: Any) -> StandIn:
+    return StandIn()
+
+
+def with_ray(table: Any, folder: Path, opener: Any = stand_in, **options: Any) -> Any:
+    options = {"batch_size": 4, **options}
+    return ray_engine.embed(
+        StandIn(), table, folder, EmbedOptions(**options), cluster=Cluster(workers=2, opener=opener)
+    )
+
+
+def test_the_same_store_as_that_of_the_local_engine(tmp_path: Path, images: Path) -> None:
+    (images / "copy.png").write_bytes((images / "00003.png").read_bytes())
+    (images / "text.png").write_text("no image")
+    table = table_of(images, [*names(images), "gone.png"])
+    result = with_ray(table, tmp_path / "ray")
+    alone = embed(StandIn(), table, tmp_path / "local")
+    assert (result.computed, result.reused, result.unreadable) == (40, 1, 2)
+    assert (alone.computed, alone.reused, alone.unreadable) == (40, 1, 2)
+    ours, theirs = load_labelled(tmp_path / "ray"), load_labelled(tmp_path / "local")
+    np.testing.assert_array_equal(ours.vectors, theirs.vectors)
+    assert ours.table.rows.equals(theirs.table.rows) and ours.spec == theirs.spec and ours.backbone == theirs.backbone
+    for file in ("faces.csv", "unreadable.csv"):
+        assert (tmp_path / "ray" / file).read_bytes() == (tmp_path / "local" / file).read_bytes()
+    assert len(read_store(tmp_path / "ray").shards()) > 2
+
+
+def test_one_engine_goes_on_where_the_other_was(tmp_path: Path, images: Path) -> None:
+    embed(StandIn(), table_of(images, names(images)[:25]), tmp_path / "e")
+    assert with_ray(table_of(images, names(images)), tmp_path / "e").computed == 15
+    assert with_ray(table_of(images, names(images)), tmp_path / "e").computed == 0
+    assert embed(StandIn(), table_of(images, names(images)), tmp_path / "e").reused == 40
+
+
+def test_boxes_reach_the_workers(tmp_path: Path, images: Path) -> None:
+    table = table_of(images, [*names(images)[:2], "00000.png"], **boxes([1.0, 3.0, 5.0]))
+    crop = Crop("box", {"margin": 0.0})
+    assert with_ray(table, tmp_path / "ray", crop=crop).computed == 3
+    embed(StandIn(), table, tmp_path / "local", EmbedOptions(crop))
+    np.testing.assert_array_equal(load_labelled(tmp_path / "ray").vectors, load_labelled(tmp_path / "local").vectors)
+
+
+@dataclass
+class Shaky(StandIn):
+    """Fails as it is told when it meets a batch, as often as there are files in a folder."""
+
+    chances: Path = Path()
+    dies: bool = False
+
+    def run(self, batch: Any) -> Any:
+        for chance in sorted(self.chances.iterdir()):
+            chance.unlink(missing_ok=True)
+            if self.dies:
+                os._exit(1)
+            raise ValueError("the device is lost")
+        return super().run(batch)
+
+
+def shaky(chances: Path, dies: bool, **_: Any) -> Shaky:
+    return Shaky(chances=chances, dies=dies)
+
+
+@pytest.mark.parametrize("dies", [False, True], ids=["fails", "dies"])
+def test_failed_shards_are_given_out_again(tmp_path: Path, images: Path, dies: bool) -> None:
+    chances = tmp_path / "chances"
+    chances.mkdir()
+    for number in range(2):
+        (chances / str(number)).touch()
+    result = with_ray(table_of(images, names(images)), tmp_path / "e", partial(shaky, chances, dies))
+    assert result.computed == 40 and not list(chances.iterdir())
+    assert len(load_labelled(tmp_path / "e")) == 40
+
+
+def test_a_worker_that_always_dies_is_an_error(tmp_path: Path, images: Path) -> None:
+    chances = tmp_path / "chances"
+    chances.mkdir()
+    for number in range(99):
+        (chances / str(number)).touch()
+    with pytest.raises(HeadsError, match="the worker died 3 times at the same images"):
+        with_ray(table_of(images, names(images)[:3]), tmp_path / "e", partial(shaky, chances, True))
+    assert embed(StandIn(), table_of(images, names(images)), tmp_path / "e").computed == 40
+    assert not list((tmp_path / "e").rglob("*.partial"))
+
+
+def test_shards_that_always_fail_are_an_error_and_the_others_are_kept(tmp_path: Path, images: Path) -> None:
+    with pytest.raises(HeadsError) as caught:
+        with_ray(table_of(images, names(images)), tmp_path / "e", partial(picky, 10))
+    assert "tasks failed 3 times; what the others wrote is kept" in caught.value.problems[0]
+    assert caught.value.problems[1:] == ["ValueError: this worker dislikes an image"]
+    kept = len(read_store(tmp_path / "e").keys())
+    assert 0 < kept < 40
+    assert embed(StandIn(), table_of(images, names(images)), tmp_path / "e").reused == kept
+
+
+@dataclass
+class Picky(StandIn):
+    disliked: Any = None
+
+    def run(self, batch: Any) -> Any:
+        if (batch == self.disliked).all(axis=(1, 2, 3)).any():
+            raise ValueError("this worker dislikes an image")
+        return super().run(batch)
+
+
+def picky(number: int, **_: Any) -> Picky:
+    noise = np.random.default_rng(number).integers(0, 256, (24, 24, 3), np.uint8)
+    return Picky(disliked=StandIn().prepare(Image.fromarray(noise)))
+
+
+def other_model(**_: Any) -> StandIn:
+    return StandIn(model_sha256="b" * 64)
+
+
+def test_workers_that_open_another_model_are_refused(tmp_path: Path, images: Path) -> None:
+    with pytest.raises(HeadsError, match="the model that a worker opened is another one: model_sha256 is 'b"):
+        with_ray(table_of(images, names(images)), tmp_path / "e", other_model)
+
+
+def test_no_usable_image_at_all_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="none of the 2 images can be used"):
+        with_ray(table_of(tmp_path, ["a.png", "b.png"]), tmp_path / "e")
