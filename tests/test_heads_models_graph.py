@@ -58,6 +58,18 @@ def test_large_sets_of_faces_give_the_same_support_vectors(data: TrainingData, m
     assert_close(logits(after, data.val_vectors), logits(before, data.val_vectors))
 
 
+def test_many_support_vectors_that_nearly_cancel_keep_their_digits() -> None:
+    data = training_data(drawn_embeddings(1500, 40, noise=20), TrainOptions())
+    head = fitted(data, "svm", c=[1.0], gamma_factor=[0.1])
+    inputs = (data.val_vectors.astype(np.float64) - head.arrays["input_mean"]) * head.arrays["input_scale"]
+    support, gamma = head.arrays["support_vectors"].astype(np.float64), float(head.arrays["gamma"][0])
+    kernel = np.exp(-gamma * np.square(inputs[:, None] - support).sum(2))
+    coefficients = head.arrays["coefficients"][0].astype(np.float64)
+    wanted = kernel @ coefficients + head.arrays["intercept"]
+    assert (kernel @ np.abs(coefficients)).max() > 300 * np.abs(wanted).max()
+    assert_close(logits(head, data.val_vectors), wanted)
+
+
 def test_far_outliers_keep_a_support_vector_machine_accurate(data: TrainingData) -> None:
     head = fitted(data, "svm", c=[10.0], gamma_factor=[1.0])
     far = data.val_vectors * np.float32(30)
