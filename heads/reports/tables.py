@@ -23,7 +23,10 @@ LATEX_ESCAPES = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
-    '"': r"\textquotedbl{}",
+    '"': "''",
+    # At the start of a row they would belong to the \\\\ before it.
+    "[": "{[}",
+    "*": "{*}",
 }
 MARKDOWN_SPECIAL = "\\`*_{}[]<>|~#"
 CSV_HEADER = (

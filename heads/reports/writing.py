@@ -1,6 +1,7 @@
 """Writing a report: a folder that appears whole or not at all."""
 
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,10 @@ from heads.reports.material import Material
 from heads.reports.page import page
 from heads.reports.sweep import sweep
 
+OWN = re.compile(
+    r"report\.html|evaluation\.(md|csv|tex|json)|"
+    r"(confusion|roc|reliability|groups|crossings_\d+|history|faces|errors)\.(png|svg)"
+)
 FORMATS = ("html", "md", "csv", "tex", "json", "png", "svg")
 
 
@@ -44,7 +49,15 @@ def write_report(
                 (stage.path / name).write_bytes(data)
             names = sorted(path.name for path in stage.path.iterdir())
         commit([stage])
+    _remove_stale(folder, names)
     return [folder / name for name in names]
+
+
+def _remove_stale(folder: Path, names: Sequence[str]) -> None:
+    """Remove files of an earlier report that this one has not: they would tell of other faces."""
+    for path in folder.iterdir():
+        if OWN.fullmatch(path.name) and path.name not in names:
+            path.unlink()
 
 
 def pictures(evaluation: Evaluation, material: Material) -> tuple[list[Picture], dict[str, str]]:
