@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
+from scipy.special import expit
 from sklearn.metrics import balanced_accuracy_score, f1_score, log_loss
 
 from heads.errors import TrainingError
@@ -18,7 +19,7 @@ def drawn(scale: float = 1.0, faces: int = 500) -> tuple[np.ndarray, np.ndarray]
 
 
 def sigmoid(values: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-values.astype(np.float64)))
+    return expit(values.astype(np.float64))
 
 
 @pytest.mark.parametrize("scale", [0.01, 1.0, 300.0])

@@ -1,6 +1,7 @@
 """A training from labelled embeddings to the head's folder, and what keeps it from coming to anything."""
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ import pytest
 import torch
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 
-from converters.errors import ConversionError
+from converters import formats
+from converters.errors import ConversionError, MissingLibraryError
 from drawn_embeddings import drawn_embeddings
 from heads.embeddings.labelled import Labelled
 from heads.errors import DataError, TrainingError, UsageError
@@ -24,6 +26,7 @@ from heads.training.options import TrainOptions
 from heads.training.schedule import Progress, failure
 from heads.training.selection import Scores, scores
 from heads.training.soundness import warnings
+from heads.training.stack import FRAMEWORKS
 from heads.training.train import Trained, train
 
 TORCH = torch.__version__  # most recipes here are trained by it
@@ -309,6 +312,15 @@ def test_options_that_mean_nothing_here_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="the table has no group 'race'; its groups are: tone"):
         train(labelled, quick(), TrainOptions(selection="worst-group", group="race"), tmp_path / "head")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_missing_framework_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "heads.training.keras_trainer", None)
+    monkeypatch.setattr(formats, "EXTRAS", {**formats.EXTRAS, "heads.training.keras_trainer": "keras"})
+    with pytest.raises(
+        MissingLibraryError, match=r"is not installed; install it with: pip install 'faceport\[keras\]'"
+    ):
+        FRAMEWORKS["keras"].environment()
 
 
 def test_a_head_is_not_overwritten_without_force(tmp_path: Path) -> None:

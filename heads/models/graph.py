@@ -77,8 +77,7 @@ def _svm(chain: _Chain, head: Head) -> None:
     """Sum of coefficient * exp(-gamma |x - s|²) over the support vectors s, plus the intercept.
 
     gamma |x - s|² as gamma |x|² + gamma |s|² - 2 gamma x·s: a product of matrices instead of an array of all
-    differences. What rounds below 0 is put back to 0. The coefficients' sum is all but 0, so a constant taken from all
-    exponentials leaves the sum as it is, up to what goes to the intercept, but keeps the terms small: digits stay.
+    differences. What rounds below 0 is put back to 0.
     """
     inputs = chain.last
     support, gamma = head.arrays["support_vectors"].astype(np.float64), float(head.arrays["gamma"][0])
@@ -89,11 +88,7 @@ def _svm(chain: _Chain, head: Head) -> None:
     chain.add("distances", ops.BiasBy(0), lengths)
     chain.add("clipped", ops.ReLU())
     chain.add("kernel", ops.Exponential(scale=-1.0))
-    coefficients = head.arrays["coefficients"]
-    centre = head.arrays.get("kernel_centre", np.zeros(1, np.float32))
-    chain.add("centred_kernel", ops.Bias(), bias=np.repeat(-centre, len(support)))
-    intercept = head.arrays["intercept"] + centre.astype(np.float64) * coefficients.sum(dtype=np.float64)
-    chain.add(LOGIT, ops.Dense(1), weight=coefficients, bias=_single(intercept))
+    chain.add(LOGIT, ops.Dense(1), weight=head.arrays["coefficients"], bias=head.arrays["intercept"])
 
 
 def _single(values: Array) -> Array:
@@ -102,8 +97,7 @@ def _single(values: Array) -> Array:
 
 # mlp: weight_1 (units, inputs), bias_1 (units,) ... up to the layer of one unit. linear: weight (1, dimension), bias
 # (1,). centroid: centroids (2, dimension), negative first, variance (1,). svm: support_vectors (n, dimension),
-# coefficients (1, n), intercept (1,), gamma (1,), perhaps kernel_centre (1,). All may have input_mean and input_scale
-# (dimension,).
+# coefficients (1, n), intercept (1,), gamma (1,). All may have input_mean and input_scale (dimension,).
 FORMS: dict[str, Callable[[_Chain, Head], None]] = {
     "mlp": _mlp,
     "linear": _linear,

@@ -21,7 +21,6 @@ from heads.training.data import TrainingData
 # Up to so many faces all their products are kept (0.8 GB) and serve every gamma and C.
 KERNEL_FACES = 10_000
 CACHE_MB = 1000
-CENTRE_FACES = 256  # support vectors whose mean kernel stands for all
 
 Point = Mapping[str, Any]
 
@@ -115,13 +114,11 @@ def _svm(settings: SvmSettings, faces: Faces) -> Iterator[Candidate]:
 def _support(model: Any, faces: Faces, gamma: float) -> dict[str, Array]:
     # libsvm lists one label's support vectors first: partial sums of a hundred times the result would eat two digits.
     order = np.random.default_rng(0).permutation(len(model.support_))
-    vectors = faces.vectors[model.support_[order]]
     return {
-        "support_vectors": _single(vectors),
+        "support_vectors": _single(faces.vectors[model.support_[order]]),
         "coefficients": _single(model.dual_coef_[:, order]),
         "intercept": _single(model.intercept_),
         "gamma": _single([gamma]),
-        "kernel_centre": _single([np.exp(-gamma * _squared_distances(vectors[:CENTRE_FACES])).mean()]),
     }
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any, Protocol
 
+from converters import formats
 from converters.ops import Array
 from heads.recipes.recipe import MlpSettings
 
@@ -44,26 +44,26 @@ class Stack(Protocol):
 class Framework:
     """`module` has the functions `create`, `environment` and `threads` that the methods call.
 
-    `side_by_side` says whether stacks may learn at the same time, in a thread each.
+    It is loaded when one of them is called. `side_by_side` says whether stacks may learn at the same time, in a thread
+    each.
     """
 
     module: str
-    libraries: tuple[str, ...]
     side_by_side: bool
 
     def create(self, layers: Sequence[Array], settings: MlpSettings) -> Stack:
         """Return a stack with these learned arrays."""
-        stack: Stack = import_module(self.module).create(layers, settings)
+        stack: Stack = formats.load(self.module).create(layers, settings)
         return stack
 
     def environment(self) -> dict[str, Any]:
         """Return what may change a result's last digit: versions, number of threads."""
-        found: dict[str, Any] = import_module(self.module).environment()
+        found: dict[str, Any] = formats.load(self.module).environment()
         return found
 
     def threads(self, count: int | None) -> AbstractContextManager[None]:
         """Let so many threads share each operation inside the block; None leaves that as it is."""
-        block: AbstractContextManager[None] = import_module(self.module).threads(count)
+        block: AbstractContextManager[None] = formats.load(self.module).threads(count)
         return block
 
     @property
@@ -73,6 +73,6 @@ class Framework:
 
 
 FRAMEWORKS = {
-    "torch": Framework("heads.training.torch_trainer", ("torch",), side_by_side=True),
-    "keras": Framework("heads.training.keras_trainer", ("keras",), side_by_side=False),
+    "torch": Framework("heads.training.torch_trainer", side_by_side=True),
+    "keras": Framework("heads.training.keras_trainer", side_by_side=False),
 }

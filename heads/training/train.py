@@ -26,6 +26,8 @@ from heads.training.runs import Outcome, network_runs, passes
 from heads.training.stack import FRAMEWORKS
 
 HISTORY_FILE, RUNS_FILE = "history.csv", "runs.csv"
+# Columns of runs.csv that hold whole numbers, or nothing where a kind of head has no such thing.
+WHOLE = ("initialisation_seed", "order_seed", "dropout_seed", "epochs", "best_epoch")
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,7 +191,7 @@ def _runs_table(outcomes: Sequence[Outcome], head: Head) -> pd.DataFrame:
         }
         for outcome in outcomes
     ]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).astype(dict.fromkeys(WHOLE, "Int64"))
 
 
 def _written(head: Head, history: pd.DataFrame, runs: pd.DataFrame, folder: Path, options: TrainOptions) -> list[Path]:
