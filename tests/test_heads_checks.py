@@ -31,18 +31,22 @@ def test_unreadable_images_are_listed_with_the_reason_and_are_not_fatal(tmp_path
     whole = (tmp_path / "good.jpg").read_bytes()
     (tmp_path / "cut.jpg").write_bytes(whole[:-200])
     (tmp_path / "empty.jpg").write_bytes(b"")
+    (tmp_path / "nothing.jpg").write_bytes(b"")
     (tmp_path / "text.jpg").write_text("not an image")
     (tmp_path / "folder.jpg").mkdir()
     table = of_files(tmp_path)
     table = table.with_rows(table.rows.assign(path=table.rows["path"].replace("other.png", "missing.png")))
-    reasons = dict(check(table).unreadable)
-    assert sorted(reasons) == ["cut.jpg", "empty.jpg", "folder.jpg", "missing.png", "text.jpg"]
+    found = check(table)
+    reasons = dict(found.unreadable)
+    assert sorted(reasons) == ["cut.jpg", "empty.jpg", "folder.jpg", "missing.png", "nothing.jpg", "text.jpg"]
     assert "truncated" in reasons["cut.jpg"]
     assert "is empty" in reasons["empty.jpg"]
     assert "is no image" in reasons["text.jpg"]
     assert reasons["folder.jpg"] == "Is a directory"
     assert reasons["missing.png"] == "No such file or directory"
-    assert check(table).problems[0].startswith("5 images cannot be read, the first is cut.jpg: ")
+    assert found.problems[0].startswith("6 images cannot be read, the first is cut.jpg: ")
+    assert found.identical is not None
+    assert found.identical.sets == 0
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -136,8 +140,11 @@ def test_blank_pictures_are_named_and_alike_only_as_files(tmp_path: Path) -> Non
     for name, value in (("a.png", 7), ("b.png", 7), ("c.png", 200)):
         Image.new("L", (64, 64), value).save(tmp_path / name)
     draw(tmp_path, {"face.png": 1})
+    nearly = Image.fromarray(np.random.default_rng(0).integers(99, 102, (64, 64), dtype=np.uint8))
+    nearly.save(tmp_path / "d.png")
+    nearly.save(tmp_path / "e.bmp")
     found = check(of_files(tmp_path))
-    assert found.blank == ("a.png", "b.png", "c.png")
+    assert found.blank == ("a.png", "b.png", "c.png", "d.png", "e.bmp")
     assert found.near is not None
     assert found.near.paths == (("a.png", "b.png"),)
 

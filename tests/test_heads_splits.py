@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from heads.checks import Vectors
+from heads.checks import Vectors, examine, find_duplicates, find_leaks
 from heads.errors import DataError, UsageError
 from heads.faces import FaceTable, read_table, write_table
 from heads.splits import Split, SplitOptions, hold_out, split
@@ -207,6 +207,24 @@ def test_equal_files_of_two_people_stay_together_and_near_ones_are_told(folder: 
     kept = split(some, SplitOptions())
     assert kept.leaks.clean
     assert parts_of(kept).drop("").max() == 1
+
+
+def test_rows_of_one_image_stay_together_though_it_is_not_opened() -> None:
+    table = face_table(path=[f"{number // 4}.jpg" for number in range(80)], label=["male", "female"] * 40)
+    made = unopened(table)
+    assert made.largest_unit == 4
+    assert parts_of(made, "path").max() == 1
+
+
+def test_leaks_are_those_of_the_rows_that_are_left(folder: Path) -> None:
+    for number in range(0, 40, 2):
+        picture(number).save(folder / f"{number:02}-small.jpg", quality=70)
+    table = pictured(folder)
+    table = table.with_rows(table.rows.assign(label=["male"] * 18 + ["female"] * 42))
+    made = split(table, SplitOptions(by="random", balance="undersample", per_group=30, per_group_by=("label",)))
+    assert len(made.left_out) == 2
+    assert made.leaks.as_json() == find_leaks(made.table.rows, find_duplicates(examine(made.table))).as_json()
+    assert not made.leaks.clean
 
 
 def test_unreadable_images_are_left_out_and_listed(folder: Path) -> None:
