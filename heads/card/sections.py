@@ -32,7 +32,7 @@ def what_it_is(head: Head, _evaluated: Evaluated) -> Iterator[str]:
     if says_gender(head.labels):
         yield (
             f"A small classifier that tells **perceived gender** apart in images of faces: the labels '{negative}' and "
-            f"'{positive}', as the makers of its training data gave them. It does not tell how a person identifies."
+            f"'{positive}', as they were given to its training data. It does not tell how a person identifies."
         )
     else:
         yield f"A small classifier that tells the labels '{negative}' and '{positive}' apart in images of faces."
@@ -44,6 +44,7 @@ def what_it_is(head: Head, _evaluated: Evaluated) -> Iterator[str]:
     yield f"- The backbone's sha256: `{spec.model_sha256}`"
     yield f"- Preprocessing: {_preprocessing(spec.preprocessing)}"
     yield f"- Crop: {plain(spec.crop.kind)}{_settings(spec.crop.settings)}; cut out otherwise, faces get other answers"
+    yield f"- Fitted on: {shown(fact(head.facts, 'fitted_on'))}"
     yield f"- Output: the probability of '{positive}', sigmoid(logit / {how.temperature:.4g})."
     yield f"- Decision: '{positive}' from {how.threshold:.4g} on, else '{negative}'; {_band(head)}."
 
@@ -79,7 +80,7 @@ def out_of_scope(head: Head, _evaluated: Evaluated) -> Iterator[str]:
     """Say what the head is not for."""
     yield "- Surveillance of any kind, and finding or following people."
     yield "- Identifying a person."
-    yield "- Decisions about people that nobody answers for: credit, hiring, insurance, access, policing and the like."
+    yield "- Automated decisions about people: credit, hiring, insurance, access, policing and the like."
     if says_gender(head.labels):
         yield "- Inferring anybody's gender identity, sex or orientation, or telling a person or others what they are."
     else:
@@ -144,7 +145,8 @@ def factors(head: Head, evaluated: Evaluated) -> Iterator[str]:
 
 def _measured_columns(evaluated: Evaluated) -> list[str]:
     rows = evaluated["groups"] if evaluated else []
-    return list(dict.fromkeys(column for row in rows for column in row["where"]))
+    # The label itself is what is told apart, not a group of people.
+    return list(dict.fromkeys(column for row in rows for column in row["where"] if column != "label"))
 
 
 def metrics(head: Head, evaluated: Evaluated) -> Iterator[str]:

@@ -57,9 +57,10 @@ def value_text(value: Mapping[str, Any]) -> str:
     """Return a value with its interval, or that it is undefined and why."""
     if value["value"] is None:
         return f"undefined: {plain(value['undefined'])}"
-    interval = value.get("interval")
+    interval, note = value.get("interval"), value.get("note")
     span = f" ({interval['low']:.3f} to {interval['high']:.3f})" if interval else ""
-    return f"{value['value']:.3f}{span}"
+    missing = f" (no interval: {plain(note)})" if note and not interval else ""
+    return f"{value['value']:.3f}{span}{missing}"
 
 
 def group_name(where: Mapping[str, str]) -> str:
