@@ -11,14 +11,12 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import full_size_model
+from benchmarks.processes import Measured, measure
 
-SAMPLE_SECONDS = 0.01
 OPENING = (
     "import sys, time; from converters.caffe.weights import read_weights; start = time.perf_counter(); "
     "read_weights(sys.argv[1]); print(time.perf_counter() - start)"
@@ -29,14 +27,6 @@ Job = Callable[[int], Sequence[str]]
 CONVERT = (sys.executable, "-m", "converters")
 SUFFIXES = {"caffe-to-onnx": ".onnx", "caffe-to-torch": "", "caffe-to-keras": ".keras"}
 CONVERSIONS = [f"convert {command}{option}" for option in (" --no-verify", "") for command in SUFFIXES]
-
-
-@dataclass(frozen=True)
-class Measured:
-    """One process: wall time in seconds and the peak of its anonymous memory in bytes."""
-
-    seconds: float
-    anonymous_bytes: int
 
 
 def main() -> None:
@@ -103,32 +93,10 @@ def _median(job: Job, rounds: int, scratch: Path) -> Measured:
     runs = []
     for index in range(rounds):
         before = set(scratch.iterdir())
-        runs.append(_measure(job(index)))
+        runs.append(measure(job(index)))
         for made in set(scratch.iterdir()) - before:
             subprocess.run(["rm", "-r", str(made)], check=True)
     return Measured(statistics.median(run.seconds for run in runs), max(run.anonymous_bytes for run in runs))
-
-
-def _measure(command: Sequence[str]) -> Measured:
-    start = time.perf_counter()
-    peak = 0
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
-        while process.poll() is None:
-            peak = max(peak, _anonymous_bytes(process.pid))
-            time.sleep(SAMPLE_SECONDS)
-        seconds = time.perf_counter() - start
-        if process.returncode:
-            message = process.stderr.read().decode() if process.stderr else ""
-            sys.exit(f"{' '.join(command)} failed:\n{message}")
-    return Measured(seconds, peak)
-
-
-def _anonymous_bytes(pid: int) -> int:
-    try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    except OSError:
-        return 0  # the process has just ended
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Anonymous:")), 0)
 
 
 if __name__ == "__main__":

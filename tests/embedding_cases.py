@@ -1,5 +1,6 @@
 """Images of noise and a network that is simple arithmetic, for tests of embeddings that are kept."""
 
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -89,3 +90,8 @@ def expected(root: Path, path: str, box: tuple[int, int, int, int] | None = None
     backbone = StandIn()
     with Image.open(root / path) as image:
         return backbone.run(backbone.prepare(image.convert("RGB").crop(box))[None])[0]
+
+
+def working_threads() -> list[str]:
+    """Return the names of the threads that embedding has left behind."""
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith(("decoding", "network"))]

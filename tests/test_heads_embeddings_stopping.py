@@ -4,7 +4,6 @@ import resource
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from embedding_cases import StandIn, expected, table_of, write_images
+from embedding_cases import StandIn, expected, table_of, working_threads, write_images
 from heads.embeddings import sink
 from heads.embeddings.extraction import EmbedOptions, embed
 from heads.embeddings.loading import load_labelled
@@ -97,7 +96,7 @@ def test_ctrl_c_keeps_what_was_computed(tmp_path: Path, images: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         embed(Stopped(), table(images), tmp_path / "e", EmbedOptions(batch_size=4))
-    assert threading.active_count() == 1
+    assert not working_threads()
     assert embed(StandIn(), table(images), tmp_path / "e").reused == 12
     check_all(images, tmp_path / "e")
 

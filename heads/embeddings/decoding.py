@@ -30,6 +30,10 @@ LARGEST_BYTES = 2**28
 EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
+class ExhaustedError(HeadsError):
+    """The machine has come to an end, not an image."""
+
+
 @dataclass(frozen=True, slots=True)
 class PreparedFace:
     """A row with what was made of it: `pixels` (channels, height, width), or None for a known key or a `problem`."""
@@ -60,10 +64,12 @@ class FaceReader:
             image = self._bytes(row)
             key = content_key(image, tuple(row.region.values()))
             return PreparedFace(row, key, None if key in self.known else self.prepare(image, row))
+        except ExhaustedError:
+            raise
         except HeadsError as error:
             return PreparedFace(row, problem="; ".join(error.problems).removeprefix(f"{row.path}: "))
         except MemoryError as error:
-            raise HeadsError(
+            raise ExhaustedError(
                 f"{row.path}: memory ran out while it was decoded; choose a smaller batch, or fewer threads"
             ) from error
 
@@ -80,7 +86,7 @@ class FaceReader:
         except OSError as error:
             reason = os.strerror(error.errno) if error.errno else str(error)
             if error.errno in EXHAUSTED:
-                raise MemoryError(reason) from error
+                raise ExhaustedError(f"{row.path}: {reason}; close other programs, or choose fewer threads") from error
             raise HeadsError(f"cannot be read: {reason}") from error
         except ValueError as error:  # a path with a zero byte in it
             raise HeadsError(f"cannot be read: {error}") from error

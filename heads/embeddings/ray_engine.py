@@ -33,7 +33,7 @@ from heads.embeddings.extraction import (
 from heads.embeddings.pace import Pace, Progress
 from heads.embeddings.store import OpenStore, Store, open_store
 from heads.embeddings.workers import Embedding, Hashing, Job, Task
-from heads.errors import HeadsError
+from heads.errors import HeadsError, MismatchError
 from heads.faces import FaceTable
 from heads.images.cropping import Detector, completed
 
@@ -177,7 +177,7 @@ class _Worker:
             self._doing = self._doing or self._kind(ray.get(self._job[0]))
             told = self._doing.work(task)
         except HeadsError as error:
-            told = {**task, "failed": error.problems}
+            told = {**task, "failed": error.problems, "final": isinstance(error, MismatchError)}
         except Exception as error:  # noqa: BLE001 - whatever it is, it is told to the one who asked and given out again
             told = {**task, "failed": [_first_line(error)]}
         return {"told": json.dumps(told)}
@@ -204,12 +204,17 @@ def _told(rows: Any) -> Iterator[Task]:
 
 
 def _in_rounds(tasks: Sequence[Task], name: str, mapped: Callable[[Sequence[Task]], Iterator[Task]]) -> Iterator[Task]:
-    """Yield what becomes of every task, giving out again what failed; HeadsError where some fail in each round."""
+    """Yield what becomes of every task, giving out again what failed.
+
+    HeadsError where some fail in each round, MismatchError at once where a worker says that it never can.
+    """
     left = {task[name]: task for task in tasks}
     reasons: dict[int, list[str]] = {}
     for _ in range(ROUNDS):
         try:
             for told in mapped(list(left.values())):
+                if told.get("final"):
+                    raise MismatchError(told["failed"])
                 if "failed" in told:
                     reasons[told[name]] = told["failed"]
                 elif left.pop(told[name], None):

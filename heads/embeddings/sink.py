@@ -13,7 +13,7 @@ Array = np.ndarray[Any, Any]
 
 # What a process that is killed may lose, and how much memory may wait: small enough for both, large enough to be few.
 SHARD_SECONDS = 60.0
-SHARD_BYTES = 32 * 2**20
+SHARD_BYTES = 16 * 2**20
 
 
 class ShardSink:
