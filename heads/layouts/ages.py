@@ -5,6 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from heads.faces import GROUP
+from heads.layouts.layout import Reading
+
+AGE_GROUP = GROUP + "age_group"
 OLDEST = 120
 
 
@@ -22,3 +26,17 @@ def age_groups(ages: pd.Series, bounds: Sequence[int]) -> pd.Series:
     names = np.array(age_group_names(bounds), object)
     places = np.digitize(np.where(known, years, 0), bounds)
     return pd.Series(np.where(known, names[places], ""), index=ages.index, dtype=str)
+
+
+def with_age_groups(reading: Reading, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows with the group of their `age` in its place; what is no age is kept without a group."""
+    groups = age_groups(rows["age"], reading.options.age_bounds)
+    reading.notes.note(rows, (groups == "") & (rows["age"] != ""), "kept without an age group", "age")
+    return rows.drop(columns="age").assign(**{AGE_GROUP: groups})
+
+
+def with_published_groups(reading: Reading, rows: pd.DataFrame, groups: pd.Series) -> pd.DataFrame:
+    """Return the rows with age groups that the set itself states in the place of `age`."""
+    unknown = rows["age"].str.lower().isin(["", "none"])
+    reading.notes.note(rows, (groups == "") & ~unknown, "kept without an age group", "age")
+    return rows.drop(columns="age").assign(**{AGE_GROUP: groups})

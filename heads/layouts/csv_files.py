@@ -9,7 +9,7 @@ import pandas as pd
 from converters.errors import did_you_mean
 from heads.errors import UsageError
 from heads.faces import BOX, COLUMNS, GROUP, LANDMARKS
-from heads.layouts.ages import age_groups
+from heads.layouts.ages import with_age_groups
 from heads.layouts.image_files import keep_existing
 from heads.layouts.labels import check_meaning, mapped, split_of
 from heads.layouts.layout import Layout, MisfitError, Reading
@@ -45,9 +45,9 @@ def _files(reading: Reading) -> list[Path]:
         return [_file(reading, name) for name in reading.options.files]
     found = _csv_files(reading)
     if len(found) > 1 and not all(split_of(path.stem, reading.options.splits) for path in found):
-        raise MisfitError(f"it holds several: {_told(reading, found)}; say with files which of them to read")
+        raise MisfitError(f"it holds several: {_told(reading, found)}; say which to read with --file")
     if not found:
-        raise MisfitError("there is no .csv or .tsv file in it; name one with files")
+        raise MisfitError("there is no .csv or .tsv file in it; name one with --file")
     return found
 
 
@@ -75,7 +75,7 @@ def _check_targets(reading: Reading) -> None:
     unknown = [name for name in reading.options.columns if name not in TARGETS and not name.startswith(GROUP)]
     if unknown:
         raise UsageError(
-            f"columns: '{name}' is no column of ours{did_you_mean(name, TARGETS)}; there are {', '.join(TARGETS)} "
+            f"--column {name}=...: '{name}' is no column of ours{did_you_mean(name, TARGETS)}; there are {', '.join(TARGETS)} "
             f"and {GROUP}<name>"
             for name in unknown
         )
@@ -100,12 +100,12 @@ def _missing(table: pd.DataFrame, source: dict[str, str]) -> list[str]:
         if name not in there
     ]
     needed = [f"{where} has no column '{ours}'" for ours in ("path", "label") if ours not in source]
-    told = f" (its columns are {', '.join(there)}; say with columns which is which: {_example(there)})"
+    told = f" (its columns are {', '.join(there)}; say which is which, as in {_example(there)})"
     return [line + told for line in (*named, *needed)]
 
 
 def _example(there: list[str]) -> str:
-    return f"path={there[0]} label={there[min(1, len(there) - 1)]}"
+    return f"--column path={there[0]} --column label={there[min(1, len(there) - 1)]}"
 
 
 def _renamed(table: pd.DataFrame, source: dict[str, str]) -> pd.DataFrame:
@@ -138,12 +138,12 @@ def _check_labels(reading: Reading, rows: pd.DataFrame) -> None:
     check_meaning(rows["label"], reading.options.values, f"the column '{name}'")
     if mapped(rows["label"], reading.options.values)[1].all():
         found = first([f"'{value}'" for value in rows["label"].unique()], rows["label"].nunique())
-        raise MisfitError(f"values say nothing of what the column '{name}' holds: {found}")
+        raise MisfitError(f"no --value says what the column '{name}' holds: {found}")
 
 
 def _labelled(reading: Reading, rows: pd.DataFrame) -> pd.DataFrame:
     labels, unmapped = mapped(rows["label"], reading.options.values)
-    rows = reading.notes.leave_out(rows, unmapped, "values say nothing of the label", "label")
+    rows = reading.notes.leave_out(rows, unmapped, "no --value says what the label means", "label")
     return rows.assign(label=labels[rows.index])
 
 
@@ -157,8 +157,8 @@ def _split(reading: Reading, rows: pd.DataFrame, files: list[Path]) -> pd.DataFr
     unnamed = [name for name, split in by_file.items() if not split]
     if unnamed:
         raise MisfitError(
-            f"some files are named after a split, but not {', '.join(unnamed)}: say with splits which one "
-            f"each is, as in {Path(unnamed[0]).stem}=train"
+            f"some files are named after a split, but not {', '.join(unnamed)}: say which split each "
+            f"is, as in --part {Path(unnamed[0]).stem}=train"
         )
     return rows.assign(split=rows[SOURCE].map(by_file))
 
@@ -169,7 +169,7 @@ def _split_by_column(reading: Reading, rows: pd.DataFrame) -> pd.DataFrame:
     if unknown:
         told = first([f"'{value}'" for value in unknown], len(unknown))
         raise MisfitError(
-            f"the column of the split holds {told}: say with splits what each is, as in {unknown[0]}=train"
+            f"the column of the split holds {told}: say which split each is, as in --part {unknown[0]}=train"
         )
     return rows.assign(split=rows["split"].map(named))
 
@@ -188,11 +188,7 @@ def _measured(reading: Reading, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _grouped(reading: Reading, rows: pd.DataFrame) -> pd.DataFrame:
-    if "age" not in rows.columns:
-        return rows
-    groups = age_groups(rows["age"], reading.options.age_bounds)
-    reading.notes.note(rows, (groups == "") & (rows["age"] != ""), "kept without an age group", "age")
-    return rows.drop(columns="age").assign(group_age_group=groups)
+    return with_age_groups(reading, rows) if "age" in rows.columns else rows
 
 
 def looks_so(reading: Reading) -> bool:
@@ -204,9 +200,9 @@ LAYOUT = Layout(
     read=read,
     looks_so=looks_so,
     expects="one CSV file or several, with a column for the image and one for the label",
-    labels="as the column says; numbers only with values that say what each means",
+    labels="as the column says; numbers only with --value for what each means",
     identities="with a column for them",
-    groups="columns group_<name>, further ones by groups; an age column gives age_group",
+    groups="columns group_<name>, others with --group-columns; age becomes age_group",
     splits="a column, or files named train, val and test",
     label_source="unstated",
     licence="",

@@ -21,9 +21,9 @@ def read(reading: Reading) -> pd.DataFrame:
     rows = _placed(reading, rows, inner.str.split("/"))
     check_meaning(rows["label"], reading.options.values, "the names of the folders")
     labels, unmapped = mapped(rows["label"], reading.options.values)
-    rows = reading.notes.leave_out(rows, unmapped, "values say nothing of the folder", "label")
+    rows = reading.notes.leave_out(rows, unmapped, "no --value says what the folder means", "label")
     if rows.empty:
-        raise MisfitError("values name none of its folders")
+        raise MisfitError("no --value names one of its folders")
     return identified(reading, rows.assign(label=labels[rows.index]))
 
 
@@ -66,10 +66,10 @@ LAYOUT = Layout(
     read=read,
     looks_so=looks_so,
     expects="<label>/... with images, or train/<label>/..., val/<label>/... and test/<label>/...",
-    labels="the folder's name; a number only with values that say what it means",
-    identities="with an identity pattern that finds them in the paths",
+    labels="the folder's name; a number only with --value for what it means",
+    identities="with --identity-pattern, which finds them in the paths",
     groups="none",
-    splits="folders named train, val or test (or as splits say) above those of the labels",
+    splits="folders named train, val or test (or as --part says) above those of the labels",
     label_source="folder",
     licence="",
     takes=("images", "values", "splits", "identity_pattern", "label_source", "licence"),

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from heads.layouts.layout import MisfitError
+from heads.layouts.layout import MisfitError, Reading
 
 MALE, FEMALE = "male", "female"
 KNOWN_SPLITS = {
@@ -24,10 +24,10 @@ def check_meaning(values: pd.Series, mapping: Mapping[str, str], where: str) -> 
     """Refuse labels that are numbers of which nobody has said what they mean."""
     numbers = sorted({value for value in values.unique() if _NUMBER.fullmatch(value) and value not in mapping})
     if numbers and not mapping:
-        example = " ".join(f"{number}=..." for number in numbers[:2])
+        example = " ".join(f"--value {number}=..." for number in numbers[:2])
         raise MisfitError(
             f"{where} holds the numbers {', '.join(numbers[:10])}, and a number is no label: data sets code the same "
-            f"label differently. Say which label each stands for, with values: {example}"
+            f"label differently. Say which label each stands for: {example}"
         )
 
 
@@ -41,3 +41,19 @@ def mapped(values: pd.Series, mapping: Mapping[str, str]) -> tuple[pd.Series, pd
     complete = {"": "", **{label: label for label in mapping.values()}, **mapping}
     labels = values.map(complete)
     return labels.fillna(""), labels.isna()
+
+
+def labelled(reading: Reading, rows: pd.DataFrame, coding: Mapping[str, str]) -> pd.DataFrame:
+    """Return the rows with `label` as the set's own coding says; a code that leads to "" is kept as an unknown label."""
+    labels, strange = mapped(rows["label"], coding)
+    rows = rows.assign(label=labels, found=rows["label"])
+    rows = reading.notes.leave_out(rows, strange, "this is no label of the set", "found")
+    reading.notes.note(rows, rows["label"] == "", "kept without a label", "found")
+    return rows.drop(columns="found")
+
+
+def grouped(reading: Reading, rows: pd.DataFrame, column: str, coding: Mapping[str, str]) -> pd.DataFrame:
+    """Return the rows with the values of a column as its coding says, "" for others."""
+    values = rows[column].map({**coding, "": ""})
+    reading.notes.note(rows, values.isna(), f"kept without {column}", column)
+    return rows.assign(**{column: values.fillna("")})

@@ -63,6 +63,12 @@ class Reading:
                     return found[0]
         return None
 
+    def folders_named(self, *names: str) -> list[Path]:
+        """Return all folders of these names that `find_folder` would look at."""
+        below = [folder / name for folders in _levels(self.folder) for folder in folders for name in names]
+        itself = [self.folder] if self.folder.name in names else []
+        return [*itself, *(folder for folder in below if folder.is_dir())]
+
     def named_images(self) -> Path | None:
         """Return the sub folder that the options name for the images; MisfitError if there is none."""
         if not self.options.images:
