@@ -1,4 +1,4 @@
-"""agegender_cleaned: one folder for each age and gender, below a larger part (`aligned`) and a smaller one (`valid`)."""
+"""agegender_cleaned: a folder for each age and gender, below a larger part (`aligned`) and a smaller one (`valid`)."""
 
 import re
 from pathlib import Path

@@ -44,7 +44,7 @@ def mapped(values: pd.Series, mapping: Mapping[str, str]) -> tuple[pd.Series, pd
 
 
 def labelled(reading: Reading, rows: pd.DataFrame, coding: Mapping[str, str]) -> pd.DataFrame:
-    """Return the rows with `label` as the set's own coding says; a code that leads to "" is kept as an unknown label."""
+    """Return the rows with `label` as the set codes it; what its coding leads to "" is kept, with an unknown label."""
     labels, strange = mapped(rows["label"], coding)
     rows = rows.assign(label=labels, found=rows["label"])
     rows = reading.notes.leave_out(rows, strange, "this is no label of the set", "found")

@@ -7,7 +7,7 @@ import pandas as pd
 from converters.errors import did_you_mean
 from heads.errors import DataError, UsageError
 from heads.faces import BOX, COLUMNS, GROUP, LANDMARKS, FaceTable
-from heads.layouts import csv_files, folders, synthetic
+from heads.layouts import agegender, celeba, csv_files, fairface, folders, kaggle_gender, synthetic, utkface
 from heads.layouts.layout import Layout, MisfitError, Reading
 from heads.layouts.notes import LINE, SOURCE, Notes, first
 from heads.layouts.options import LayoutOptions
@@ -121,7 +121,9 @@ def describe() -> list[dict[str, str]]:
 
 LAYOUTS: dict[str, Layout] = {
     "agegender_cleaned": agegender.LAYOUT,
+    "celeba": celeba.LAYOUT,
     "utkface": utkface.LAYOUT,
+    "fairface": fairface.LAYOUT,
     "kaggle-gender": kaggle_gender.LAYOUT,
     "folders": folders.LAYOUT,
     "csv": csv_files.LAYOUT,
