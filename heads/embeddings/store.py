@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from heads.embeddings.appearing import appearing, remove_leftovers
+from heads.embeddings.appearing import PARTIAL, appearing, remove_leftovers
 from heads.embeddings.lock import locked
 from heads.embeddings.shards import read_keys, write_shard
 from heads.errors import HeadsError, MismatchError
@@ -29,6 +30,8 @@ from heads.provenance import EmbeddingSpec
 VERSION = 1
 STORE, FACES, UNREADABLE, VECTORS, LOCK = "store.json", "faces.csv", "unreadable.csv", "vectors", ".lock"
 KEY = "key"
+# Of the table, whose constant columns take memory while it is written.
+ROWS_AT_ONCE = 4096
 SHARD_NAME = re.compile(r"part-(\d+)(-[0-9a-f]+)?\.parquet")
 Array = np.ndarray[Any, Any]
 
@@ -84,10 +87,26 @@ class OpenStore(Store):
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(["path", "reason"])
             writer.writerows((table.rows["path"].iloc[row], problems[row]) for row in sorted(problems))
-        rows = table.rows.copy()
-        rows[KEY] = ["" if row in problems else key.tobytes().hex() for row, key in enumerate(keys)]
-        with appearing(self.folder / FACES) as hidden:
-            write_table(table.with_rows(rows), hidden)
+        with appearing(self.folder / FACES) as hidden, hidden.open("xb") as file:
+            names = self._written(table, slice(0, 0), keys, problems)
+            file.write(names)
+            for first in range(0, len(table), ROWS_AT_ONCE):
+                rows = slice(first, min(first + ROWS_AT_ONCE, len(table)))
+                file.write(self._written(table, rows, keys, problems)[len(names) :])
+
+    def _written(self, table: FaceTable, rows: slice, keys: Array, problems: Mapping[int, str]) -> bytes:
+        """Return some rows of the table with their keys as the bytes of a CSV."""
+        part = table.rows.iloc[rows].copy()
+        numbers = range(rows.start, rows.stop)
+        part[KEY] = pd.Series(
+            ["" if row in problems else keys[row].tobytes().hex() for row in numbers], part.index, str
+        )
+        path = self.folder / f".{FACES}{PARTIAL}"
+        try:
+            write_table(table.with_rows(part), path)
+            return path.read_bytes()
+        finally:
+            path.unlink(missing_ok=True)
 
 
 def place_shard(
