@@ -65,8 +65,12 @@ def test_a_head_in_a_stack_equals_the_head_alone(data: TrainingData, tmp_path: P
             assert np.allclose(array, outcome.arrays[name], rtol=0, atol=10 * NOISE), name
 
 
-def test_stacks_side_by_side_equal_one_stack(data: TrainingData, tmp_path: Path) -> None:
+def test_stacks_side_by_side_equal_one_stack(
+    data: TrainingData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     runs = network_runs([small()], TrainOptions(seeds=5))
+    assert len(passes(runs, data.dimension, 3)[0].stacks) == 1, "so little is not worth three workers"
+    monkeypatch.setattr("heads.training.runs.WORTH_A_WORKER", 1)
     (one, before), (three, after) = trained(runs, data, tmp_path), trained(runs, data, tmp_path, workers=3)
     assert [len(stack) for stack in passes(runs, data.dimension, 3)[0].stacks] == [2, 2, 1]
     assert [outcome.best_epoch for outcome in one] == [outcome.best_epoch for outcome in three]
@@ -74,7 +78,10 @@ def test_stacks_side_by_side_equal_one_stack(data: TrainingData, tmp_path: Path)
         assert np.allclose(of_run(before, run.number), of_run(after, run.number), rtol=0, atol=NOISE)
 
 
-def test_the_same_training_gives_the_same_bytes(data: TrainingData, tmp_path: Path) -> None:
+def test_the_same_training_gives_the_same_bytes(
+    data: TrainingData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("heads.training.runs.WORTH_A_WORKER", 1)
     runs = network_runs([small()], TrainOptions(seeds=4))
     (one, before), (two, after) = (trained(runs, data, tmp_path, workers=2) for _ in range(2))
     assert sorted(before) == sorted(after)

@@ -11,6 +11,8 @@ from heads.training.selection import Scores
 
 # Learned numbers that are trained at once: with gradients and Adam's two moments 16 bytes each, 1.6 GB.
 AT_ONCE = 100_000_000
+# Learned numbers from which on a worker has more to do than Python has to say to it: less is quicker in one stack.
+WORTH_A_WORKER = 400_000
 
 
 @dataclass(frozen=True)
@@ -128,20 +130,25 @@ def passes(runs: Sequence[Run], dimension: int, workers: int) -> list[Pass]:
             groups.append([])
         groups[-1].append(run)
     return [
-        Pass(batch_size, order_seed, _stacks(group, workers))
+        Pass(batch_size, order_seed, _stacks(group, dimension, workers))
         for (batch_size, order_seed), groups in alike.items()
         for group in groups
     ]
 
 
-def _stacks(runs: Sequence[Run], workers: int) -> tuple[tuple[Run, ...], ...]:
+def _stacks(runs: Sequence[Run], dimension: int, workers: int) -> tuple[tuple[Run, ...], ...]:
     stacks: dict[tuple[Any, ...], list[Run]] = {}
     for run in runs:
         own = run.settings
         key = (own.hidden, own.dropout, own.standardise, own.beta_1, own.beta_2, own.epsilon)
         stacks.setdefault(key, []).append(run)
     shares = max(1, workers // len(stacks))
-    return tuple(part for stack in stacks.values() for part in _divided(stack, shares))
+    return tuple(part for stack in stacks.values() for part in _divided(stack, min(shares, _worth(stack, dimension))))
+
+
+def _worth(stack: Sequence[Run], dimension: int) -> int:
+    """Return how many workers a stack has enough work for."""
+    return max(1, len(stack) * stack[0].settings.parameters(dimension) // WORTH_A_WORKER)
 
 
 def _divided(runs: Sequence[Run], shares: int) -> list[tuple[Run, ...]]:
