@@ -328,7 +328,7 @@ def test_another_network_is_refused(tmp_path: Path) -> None:
         (("b.onnx",), "out.keras", "b.onnx is an ONNX file, which can only become part of a file of the same kind"),
         (("b.keras",), "out.onnx", "convert keras-to-onnx"),
         (("b.pt",), "out.onnx", "is a PyTorch model.*--backbone"),
-        (("inception-resnet-v1", "weights.pt"), "out", "is a PyTorch model"),
+        (("module.py",), "out", "is a PyTorch model"),
         (("b.onnx", "c.onnx"), "out.onnx", "one file; 2 are given"),
     ],
 )

@@ -136,7 +136,7 @@ def test_a_backbone_without_the_heads_nodes_is_refused(spec: dict[str, Any], mes
         (("a.h5",), "keras"),
         (("a.pt",), "torch"),
         (("a.py",), "torch"),
-        (("inception-resnet-v1", "x.pt"), "torch"),
+        (("inception-resnet-v1", "x.pt"), "sources"),
     ],
 )
 def test_what_words_name(words: tuple[str, ...], kind: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime  # noqa: F401 - backbones run in it
+import onnxruntime
 import pytest
 import torch
 from safetensors import safe_open
@@ -15,7 +15,10 @@ from safetensors import safe_open
 import trained_heads
 from converters.torch_model.execution import executed
 from heads.backbones import open_backbone
+from heads.backbones.inception_resnet_v1 import InceptionResnetV1, from_state
+from heads.backbones.stating import Stated
 from heads.export import ExportOptions, export
+from heads.export.inception_graph import read_inception
 from heads.export.probes import drawn_images
 from heads.export.proof import expected_of_images
 from heads.models.head import Head
@@ -73,6 +76,48 @@ def test_an_exported_program_predicts_from_pixels(tmp_path: Path) -> None:
     program = torch.export.load(tmp_path / "face.pt2").module()
     found = program(torch.from_numpy(expected.pixels)).detach().numpy()
     np.testing.assert_allclose(found, expected.values["probability"], atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def inception(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights under which every value is of a sensible size, those of the normalizations included."""
+    torch.manual_seed(0)
+    model = InceptionResnetV1(7)
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d | torch.nn.BatchNorm1d):
+            module.running_mean.normal_(0, 0.1)
+            module.running_var.uniform_(0.5, 1.5)
+            torch.nn.init.uniform_(module.weight, 0.5, 1.5)
+            torch.nn.init.normal_(module.bias, 0, 0.1)
+    path = tmp_path_factory.mktemp("inception") / "faces.pt"
+    torch.save(model.state_dict(), path)
+    return path
+
+
+def test_inception_resnet_as_a_graph_is_the_network(inception: Path) -> None:
+    graph = read_inception(inception, (77, 90))
+    image = np.random.default_rng(0).normal(0, 1, (1, 3, 77, 90)).astype(np.float32)
+    model = from_state(torch.load(inception, weights_only=True))
+    with torch.inference_mode():
+        features = model.features(torch.from_numpy(image))
+        expected = model(torch.from_numpy(image)).numpy()
+        logits = model.logits(features).numpy()
+    values = graph.output_values(graph.run({"data": image}))
+    np.testing.assert_allclose(values["embedding"], expected, atol=1e-6)
+    np.testing.assert_allclose(values["logits"], logits, rtol=1e-4, atol=1e-5)
+    assert graph.parameter_count() == sum(p.numel() for p in model.state_dict().values() if p.is_floating_point())
+
+
+def test_a_head_on_inception_resnet_at_the_size_it_was_trained_at(inception: Path, tmp_path: Path) -> None:
+    words = ["inception-resnet-v1", str(inception)]
+    backbone = open_backbone(words, stated=Stated(size=(80, 80)))
+    head = head_on(spec_of(backbone), facts=trained_heads.facts(backbone=words))
+    done = export(saved(head, tmp_path / "head"), tmp_path / "face.onnx", ExportOptions(with_backbone=True))
+    assert done.differences["probability"] < 1e-5
+    shape = onnxruntime.InferenceSession(tmp_path / "face.onnx").get_inputs()[0].shape
+    assert shape == ["batch", 3, 80, 80]
+    told = json.loads(done.certificate.read_text())
+    assert {file["name"] for file in told["files_read"]} == {"faces.pt", "head.json", "weights.safetensors"}
 
 
 def test_weights_carry_the_facts(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def found(words: Sequence[str], hardware: Hardware) -> Artefact:
     check_regular(path)
     place = device(hardware)
     try:
-        model = from_state(_state(path)).to(place)
+        model = from_state(read_state(path)).to(place)
     except ValueError as error:
         raise HeadsError(f"{path}: these are not the weights of Inception-ResNet-v1: {error}") from error
     nodes = (EMBEDDING, *((LOGITS,) if model.logits is not None else ()))
@@ -49,7 +49,8 @@ def found(words: Sequence[str], hardware: Hardware) -> Artefact:
     )
 
 
-def _state(path: Path) -> dict[str, torch.Tensor]:
+def read_state(path: Path) -> dict[str, torch.Tensor]:
+    """Return the tensors of a state_dict by name; FormatError for a file that holds none."""
     try:
         state = (
             load_file(path)

@@ -94,7 +94,9 @@ def _with_backbone(head: Head, place: Place, options: ExportOptions) -> _Done:
 
 
 def _of_sources(words: Sequence[str], backbone: Backbone, head: Head, place: Place) -> Written:
-    whole = whole_graph(read_sources(words), backbone.preprocessing, head, place.stage.out.stem)
+    whole = whole_graph(
+        read_sources(words, backbone.preparation.size), backbone.preprocessing, head, place.stage.out.stem
+    )
     return write_graph(replace(whole, graph=told_by(whole.graph, head, with_backbone=True)), head, place)
 
 

@@ -12,15 +12,15 @@ from heads.errors import HeadsError
 SOURCES, ONNX, KERAS, TORCH = "sources", "onnx", "keras", "torch"
 TITLES = {ONNX: "an ONNX file", KERAS: "a Keras model", TORCH: "a PyTorch model"}
 ADVICE = "name the backbone's sources with --backbone (a known name, prototxt and caffemodel, or a .mat file)"
-# Names of networks that are defined in PyTorch here, and have no sources.
-DEFINED_IN_TORCH = ("inception-resnet-v1",)
+# A network that is defined here, and weights in a file of its own: as good as sources.
+INCEPTION = "inception-resnet-v1"
 
 
 def kind_of(words: Sequence[str]) -> str:
     """Return "sources", "onnx", "keras" or "torch"."""
     first = Path(words[0])
-    if words[0] in DEFINED_IN_TORCH:
-        return TORCH
+    if words[0] == INCEPTION:
+        return SOURCES
     if first.is_dir():
         return KERAS if (first / "saved_model.pb").exists() else TORCH
     for name, target in formats.TARGETS.items():
@@ -68,6 +68,8 @@ def first_suffix(name: str) -> str:
 
 def files_of(words: Sequence[str]) -> list[Path]:
     """Return the files that a backbone is read from, external weights of an ONNX file included."""
+    if words[0] == INCEPTION:
+        return [Path(word) for word in words[1:]]
     if kind_of(words) == SOURCES:
         return [path for path in find_model(words).files if path.is_file()]
     path = Path(words[0])

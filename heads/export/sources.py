@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import cast
 
-from converters import passes
+from converters import formats, passes
 from converters.conversion.sources import check_complete, find_model, read
 from converters.errors import ConversionError, ShapeError
 from converters.ir import Graph, Preprocessing
@@ -11,13 +13,18 @@ from converters.ops import Shape
 from converters.options import Options
 from converters.roles import image_inputs
 from heads.errors import HeadsError, MismatchError
+from heads.export.kinds import INCEPTION
 from heads.export.pieces import IMAGE, Joined, joined, logit_to_probability, nodes_to_embedding, with_input_named
 from heads.models.graph import head_graph
 from heads.models.head import Head
 
 
-def read_sources(words: Sequence[str]) -> Graph:
-    """Return the network that words name: a name, prototxt and caffemodel, or a .mat file; ConversionError else."""
+def read_sources(words: Sequence[str], size: tuple[int, int]) -> Graph:
+    """Return the network that words name: a name, prototxt and caffemodel, a .mat file, or Inception-ResNet-v1's name
+    and weights, which takes images of any `size` (height, width). ConversionError where they name none.
+    """
+    if words[0] == INCEPTION:
+        return cast(Graph, formats.load("heads.export.inception_graph").read_inception(Path(words[1]), size))
     options = Options()
     model = find_model(words)
     check_complete(model, options)
