@@ -7,7 +7,20 @@ import pandas as pd
 from converters.errors import did_you_mean
 from heads.errors import DataError, UsageError
 from heads.faces import BOX, COLUMNS, GROUP, LANDMARKS, FaceTable
-from heads.layouts import agegender, celeba, csv_files, fairface, folders, kaggle_gender, synthetic, utkface
+from heads.layouts import (
+    adience,
+    agegender,
+    celeba,
+    csv_files,
+    fairface,
+    folders,
+    imdb_wiki,
+    kaggle_gender,
+    lfw,
+    morph,
+    synthetic,
+    utkface,
+)
 from heads.layouts.layout import Layout, MisfitError, Reading
 from heads.layouts.notes import LINE, SOURCE, Notes, first
 from heads.layouts.options import LayoutOptions
@@ -123,7 +136,11 @@ LAYOUTS: dict[str, Layout] = {
     "agegender_cleaned": agegender.LAYOUT,
     "celeba": celeba.LAYOUT,
     "utkface": utkface.LAYOUT,
+    "adience": adience.LAYOUT,
     "fairface": fairface.LAYOUT,
+    "lfw": lfw.LAYOUT,
+    "morph": morph.LAYOUT,
+    "imdb-wiki": imdb_wiki.LAYOUT,
     "kaggle-gender": kaggle_gender.LAYOUT,
     "folders": folders.LAYOUT,
     "csv": csv_files.LAYOUT,
