@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
+import onnxruntime  # noqa: F401 - backbones of sources run in it
 import pytest
 import torch
 from safetensors import safe_open
@@ -18,9 +18,12 @@ from heads.backbones import open_backbone
 from heads.backbones.inception_resnet_v1 import InceptionResnetV1, from_state
 from heads.backbones.stating import Stated
 from heads.export import ExportOptions, export
+from heads.export.identity import opened
 from heads.export.inception_graph import read_inception
+from heads.export.kinds import files_of
 from heads.export.probes import drawn_images
 from heads.export.proof import expected_of_images
+from heads.export.sources import read_sources, whole_graph
 from heads.models.head import Head
 from heads.models.inference import probabilities
 from trained_heads import head_on, plain_spec, saved, spec_of
@@ -108,16 +111,16 @@ def test_inception_resnet_as_a_graph_is_the_network(inception: Path) -> None:
     assert graph.parameter_count() == sum(p.numel() for p in model.state_dict().values() if p.is_floating_point())
 
 
-def test_a_head_on_inception_resnet_at_the_size_it_was_trained_at(inception: Path, tmp_path: Path) -> None:
+def test_a_head_on_inception_resnet_at_the_size_it_was_trained_at(inception: Path) -> None:
     words = ["inception-resnet-v1", str(inception)]
-    backbone = open_backbone(words, stated=Stated(size=(80, 80)))
-    head = head_on(spec_of(backbone), facts=trained_heads.facts(backbone=words))
-    done = export(saved(head, tmp_path / "head"), tmp_path / "face.onnx", ExportOptions(with_backbone=True))
-    assert done.differences["probability"] < 1e-5
-    shape = onnxruntime.InferenceSession(tmp_path / "face.onnx").get_inputs()[0].shape
-    assert shape == ["batch", 3, 80, 80]
-    told = json.loads(done.certificate.read_text())
-    assert {file["name"] for file in told["files_read"]} == {"faces.pt", "head.json", "weights.safetensors"}
+    head = head_on(spec_of(open_backbone(words, stated=Stated(size=(80, 80)))))
+    backbone = opened(words, head.embedding)
+    whole = whole_graph(read_sources(words, backbone.preparation.size), backbone.preprocessing, head, "face")
+    expected = expected_of_images(head, backbone, drawn_images((80, 80), 1))
+    assert whole.graph.inputs["image"] == expected.pixels.shape == (1, 3, 80, 80)
+    found = whole.graph.output_values(whole.graph.run({"image": expected.pixels}))
+    np.testing.assert_allclose(found["probability"], expected.values["probability"], atol=1e-5)
+    assert files_of(words) == [inception]
 
 
 def test_weights_carry_the_facts(tmp_path: Path) -> None:
