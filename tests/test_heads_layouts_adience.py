@@ -5,25 +5,13 @@ from pathlib import Path
 import pytest
 
 from heads.errors import DataError, UsageError
+from heads.layouts.adience import COLUMNS
 from heads.layouts.options import LayoutOptions
 from heads.layouts.reading import read_faces, recognise
 from heads.splits.splitting import hold_out
 from heads_pictures import column, lines, pictures, told
 
-HEADER = [
-    "user_id",
-    "original_image",
-    "face_id",
-    "age",
-    "gender",
-    "x",
-    "y",
-    "dx",
-    "dy",
-    "tilt_ang",
-    "fiducial_yaw_angle",
-    "fiducial_score",
-]
+HEADER = (*COLUMNS, "x", "y", "dx", "dy", "tilt_ang", "fiducial_yaw_angle", "fiducial_score")
 ALBUM = "30601258@N03"
 
 

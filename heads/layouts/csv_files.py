@@ -75,8 +75,8 @@ def _check_targets(reading: Reading) -> None:
     unknown = [name for name in reading.options.columns if name not in TARGETS and not name.startswith(GROUP)]
     if unknown:
         raise UsageError(
-            f"--column {name}=...: '{name}' is no column of ours{did_you_mean(name, TARGETS)}; there are {', '.join(TARGETS)} "
-            f"and {GROUP}<name>"
+            f"--column {name}=...: '{name}' is no column of ours{did_you_mean(name, TARGETS)}; "
+            f"there are {', '.join(TARGETS)} and {GROUP}<name>"
             for name in unknown
         )
 

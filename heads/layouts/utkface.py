@@ -27,6 +27,8 @@ def read(reading: Reading) -> pd.DataFrame:
     """Return the images whose names say what they are."""
     base = reading.named_images() or reading.find_folder(FOLDER) or reading.folder
     rows = rows_of_images(image_paths(reading, base))
+    if rows.empty:
+        raise MisfitError("there is no image in it")
     names = rows["path"].str.rpartition("/")[2]
     found = pd.DataFrame([_fields(name) for name in names], index=rows.index, columns=["age", "label", "race"])
     strange = found["label"] == ""
