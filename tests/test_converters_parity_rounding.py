@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from converters.ir import Graph, Node
-from converters.ops import Dense, ReLU, Softmax
+from converters.ops import Dense, ReLU, Sigmoid, Softmax
 from converters.parity import compare
 
 FEEDS = {"x": np.ones((1, 2), np.float32)}
@@ -82,3 +82,10 @@ def test_other_values_alone_get_none() -> None:
     graph = Graph("network", {"x": (1, 2)}, nodes, {"relu": "relu"})
     relu = graph.run(FEEDS)["relu"]
     assert not compare(graph, FEEDS, {"relu": relu * np.float32(1 + 3e-5)}).ok
+
+
+@pytest.mark.parametrize(("by", "ok"), [(3e-8, True), (5e-6, False)])
+def test_tiny_values_of_a_sigmoid_are_right_to_roundings_of_one(by: float, ok: bool) -> None:
+    graph = Graph("network", {"x": (1, 2)}, (Node("y", Sigmoid(), ("x",)),), {"y": "y"})
+    feeds = {"x": np.float32([[-14, -15]])}
+    assert compare(graph, feeds, {"y": graph.run(feeds)["y"] + np.float32(by)}).ok == ok

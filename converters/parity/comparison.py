@@ -8,7 +8,7 @@ import numpy as np
 
 from converters.errors import ParityError
 from converters.ir import Graph, Node
-from converters.ops import Array, Exponential, Op, Shape, Softmax
+from converters.ops import Array, Exponential, Op, Shape, Sigmoid, Softmax
 from converters.parity.measure import HUGE, Measured, measured
 from converters.parity.reference import JUMPING, Reference, computed
 
@@ -22,6 +22,8 @@ ROUNDING_ROOM = 10.0
 # exp turns the relative difference of its input into an absolute one; beyond this, probabilities prove nothing.
 AMPLIFIED_ROOM = 100.0
 AMPLIFYING: tuple[type[Op], ...] = (Exponential, Softmax)
+# Libraries compute a sigmoid to a few roundings of 1, its largest value, however small the value is that comes out.
+LEAST_SCALES: dict[type[Op], float] = {Sigmoid: 0.05}
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,7 @@ class _Comparison:
 
     def _compare(self, node: Node, got: Array, expected: Array) -> None:
         before = 0.0 if expected.any() else self._largest_read(node)
-        result = measured(got, expected, before)
+        result = measured(got, expected, before, LEAST_SCALES.get(type(node.op), 0.0))
         ok, note = self._within(result), result.note
         if not ok:
             own = self._for_its_own_inputs(node, got, before)
@@ -189,7 +191,7 @@ class _Comparison:
         arrays = [np.asarray(own[name]).astype(e.dtype) for name, e in zip(node.inputs, expected, strict=True)]
         if any(array.shape != e.shape for array, e in zip(arrays, expected, strict=True)):
             return None
-        return measured(got, computed(node, arrays), scale_before)
+        return measured(got, computed(node, arrays), scale_before, LEAST_SCALES.get(type(node.op), 0.0))
 
     def report(self) -> Report:
         """Return what was found."""

@@ -18,8 +18,8 @@ class Measured(NamedTuple):
     note: str = ""
 
 
-def measured(got: Array, expected: Array, scale_before: float = 0.0) -> Measured:
-    """Return max |got - expected| / max |expected|, in float64.
+def measured(got: Array, expected: Array, scale_before: float = 0.0, least_scale: float = 0.0) -> Measured:
+    """Return max |got - expected| / max |expected|, in float64; never divided by less than `least_scale`.
 
     Where all of `expected` is 0, `scale_before` is divided by instead (the largest value the node has read), or 1. NaN
     and infinities must stand at the same places. Shapes must be equal.
@@ -32,7 +32,7 @@ def measured(got: Array, expected: Array, scale_before: float = 0.0) -> Measured
     with np.errstate(invalid="ignore", over="ignore"):
         difference, size = np.abs(g - e), np.abs(e)
     if size.max() < HUGE and np.isfinite(difference).all():  # false for NaN as well
-        return Measured(_largest(difference) / (_largest(size) or scale_before or 1.0))
+        return Measured(_largest(difference) / (max(_largest(size), least_scale) or scale_before or 1.0))
     return _around_odd_values(g, e, difference, scale_before)
 
 
