@@ -57,29 +57,36 @@ def main() -> None:
     print(table(seconds, {name: heads for name, (_, heads) in epochs.items()}))
 
 
-def measured(epochs: dict[str, Epoch], rounds: int) -> dict[str, float]:
-    """Return the median seconds of each epoch; one round before warms up."""
-    seconds: dict[str, list[float]] = {name: [] for name in epochs}
+def measured(epochs: dict[str, Epoch], rounds: int) -> dict[str, tuple[float, float]]:
+    """Return the median seconds of each epoch, by the clock and of the processor; one round before warms up."""
+    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in epochs}
     for _ in range(rounds + 1):
         for name, epoch in epochs.items():
-            start = time.perf_counter()
+            start, worked = time.perf_counter(), time.process_time()
             epoch()
-            seconds[name].append(time.perf_counter() - start)
-    return {name: statistics.median(taken[1:]) for name, taken in seconds.items()}
+            taken[name].append((time.perf_counter() - start, time.process_time() - worked))
+    medians = {
+        name: [statistics.median(column) for column in zip(*each[1:], strict=True)] for name, each in taken.items()
+    }
+    return {name: (seconds, worked) for name, (seconds, worked) in medians.items()}
 
 
-def table(seconds: dict[str, float], heads: dict[str, int]) -> str:
-    """Return the rows in Markdown; the ratio is to one head in Keras."""
-    each = {name: taken / heads[name] for name, taken in seconds.items()}
-    keras_seconds = next(taken for name, taken in each.items() if "keras" in name)
-    lines = ["| one epoch | seconds | per head | Keras / this |", "|---|---:|---:|---:|"]
-    return "\n".join(
-        [*lines]
-        + [
-            f"| {name} | {seconds[name]:.2f} | {taken:.3f} | {keras_seconds / taken:.1f} |"
-            for name, taken in each.items()
-        ]
-    )
+def table(seconds: dict[str, tuple[float, float]], heads: dict[str, int]) -> str:
+    """Return the rows in Markdown; ratios are to one head in Keras.
+
+    Processor time is that of all threads: where other programs run as well, it tells more than the clock.
+    """
+    each = {name: [taken / heads[name] for taken in both] for name, both in seconds.items()}
+    clock, processor = next(both for name, both in each.items() if "keras" in name)
+    lines = [
+        "| one epoch | seconds | per head | Keras / this | processor seconds per head | Keras / this |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    lines += [
+        f"| {name} | {seconds[name][0]:.2f} | {own:.3f} | {clock / own:.1f} | {worked:.3f} | {processor / worked:.1f} |"
+        for name, (own, worked) in each.items()
+    ]
+    return "\n".join(lines)
 
 
 def drawn(faces: int, dimension: int) -> TrainingData:
