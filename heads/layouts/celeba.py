@@ -35,7 +35,9 @@ BOX_COLUMNS = ("x_1", "y_1", "width", "height")
 
 def read(reading: Reading) -> pd.DataFrame:
     """Return a row for each image whose attributes are listed."""
-    attributes = reading.need(*ATTRIBUTES)
+    attributes = _find(reading, ATTRIBUTES)
+    if attributes is None:
+        raise MisfitError(f"there is no {' or '.join(ATTRIBUTES)}")
     groups = reading.options.groups or GROUPS
     rows = _read(reading, attributes, ("Male", *groups))
     _check_attributes(rows, groups, reading.relative(attributes))
@@ -48,6 +50,12 @@ def read(reading: Reading) -> pd.DataFrame:
         rows[f"group_{name.lower()}"] = rows[name].map({"1": "yes", "-1": "no"}).fillna("")
     rows = _joined(reading, rows.assign(label=rows["Male"].map(LABELS)))
     return _located(reading, rows, wild=images.name == WILD)
+
+
+def _find(reading: Reading, names: tuple[str, ...]) -> Path | None:
+    """Return the file of the first of these names that is there: where both forms are, the text."""
+    found = [path for name in names if (path := reading.find(name))]
+    return found[0] if found else None
 
 
 def _read(reading: Reading, path: Path, wanted: tuple[str, ...]) -> pd.DataFrame:
@@ -67,6 +75,8 @@ def _images(reading: Reading) -> Path:
     """Return the folder of the images, which some copies hold twice over (img_align_celeba/img_align_celeba)."""
     named = reading.named_images()
     found = named or reading.find_folder(*ALIGNED, WILD)
+    if found is None and holds_images(reading.folder):
+        return reading.folder
     if found is None:
         raise MisfitError(f"there is no folder {ALIGNED[0]} with the images")
     inner = found / found.name
@@ -104,7 +114,7 @@ def _column(reading: Reading, rows: pd.DataFrame, names: tuple[str, ...], told: 
 
     As published these files have no header, as CSV they may have one.
     """
-    path = reading.find(*names)
+    path = _find(reading, names)
     if path is None:
         return None
     separator = BLANKS if path.suffix == ".txt" else ","
@@ -124,7 +134,7 @@ def _located(reading: Reading, rows: pd.DataFrame, *, wild: bool) -> pd.DataFram
 def _measured(
     reading: Reading, rows: pd.DataFrame, names: tuple[str, ...], theirs: tuple[str, ...], ours: tuple[str, ...]
 ) -> pd.DataFrame:
-    path = reading.find(*names)
+    path = _find(reading, names)
     if path is None:
         return rows
     table = _read(reading, path, theirs)
@@ -140,7 +150,7 @@ def _measured(
 
 def looks_so(reading: Reading) -> bool:
     """Tell whether the attributes of CelebA are there."""
-    return reading.find(*ATTRIBUTES) is not None
+    return _find(reading, ATTRIBUTES) is not None
 
 
 LAYOUT = Layout(

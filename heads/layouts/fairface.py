@@ -18,7 +18,7 @@ def read(reading: Reading) -> pd.DataFrame:
     if not found:
         raise MisfitError(f"there is neither {' nor '.join(FILES.values())}")
     rows = pd.concat(found, ignore_index=True)
-    prefix = _prefix(reading, rows["file"].iloc[0]) if len(rows) else ""
+    prefix = _prefix(reading, rows["file"]) if len(rows) else ""
     rows = keep_existing(reading, rows.assign(path=prefix + rows["file"]), "the label files")
     rows = reading.notes.leave_out(rows, ~rows["gender"].isin(LABELS), "gender is neither Male nor Female", "gender")
     return rows.assign(label=rows["gender"].map(LABELS), group_age_group=rows["age"], group_race=rows["race"])
@@ -36,15 +36,16 @@ def _part(reading: Reading, split: str, name: str) -> pd.DataFrame | None:
     return rows.assign(split=split)
 
 
-def _prefix(reading: Reading, file: str) -> str:
+def _prefix(reading: Reading, files: pd.Series) -> str:
     """Return what stands before "train/1.jpg": nothing, or the folder that the images were unpacked into."""
     named = reading.named_images()
     folders = (
         [named] if named else [reading.folder, *(path for path in sorted(reading.folder.iterdir()) if path.is_dir())]
     )
-    holding = [folder for folder in folders if (folder / file).parent.is_dir()]
+    parts = files.str.rpartition("/")[0].unique().tolist()
+    holding = [folder for folder in folders if any((folder / part).is_dir() for part in parts)]
     if not holding:
-        raise MisfitError(f"there is no folder {file.rpartition('/')[0]} with the images")
+        raise MisfitError(f"there is no folder {' or '.join(parts)} with the images")
     if len(holding) > 1:
         told = ", ".join(reading.relative(folder) or "." for folder in holding)
         raise MisfitError(f"the images are there more than once, in {told}; choose one with --images")
@@ -54,7 +55,7 @@ def _prefix(reading: Reading, file: str) -> str:
 
 def looks_so(reading: Reading) -> bool:
     """Tell whether a label file is there."""
-    return reading.find(*FILES.values()) is not None
+    return any(reading.find(name) for name in FILES.values())
 
 
 LAYOUT = Layout(

@@ -66,19 +66,25 @@ def _fields(name: str, path: Path) -> dict[str, Any]:
     missing = [field for field in FIELDS if field not in found]
     if missing:
         raise DataError(f"{path}: the structure '{name}' has no field {', '.join(missing)}")
-    sizes = {
-        field: np.size(found[field]) if isinstance(found[field], np.ndarray) else len(found[field]) for field in FIELDS
-    }
+    sizes = {field: _size(found[field]) for field in FIELDS}
     if len(set(sizes.values())) > 1:
         told = ", ".join(f"{field} {size}" for field, size in sizes.items())
         raise DataError(f"{path}: the fields of '{name}' differ in length: {told}")
     return found
 
 
+def _size(value: Any) -> int:
+    """Return how many faces a field tells of; -1 for what is neither numbers nor a cell."""
+    return int(np.size(value)) if isinstance(value, np.ndarray) else len(value) if isinstance(value, list) else -1
+
+
 def _images(reading: Reading, name: str, path: Path) -> Path:
     """Return the folder of the images: the cropped faces where they are, else the whole images."""
-    named = reading.named_images() or reading.find_folder(f"{name}_crop", name)
-    return named or path.parent
+    named = reading.named_images()
+    if named:
+        inner = [named / folder for folder in (f"{name}_crop", name) if (named / folder).is_dir()]
+        return inner[0] if inner else named
+    return reading.find_folder(f"{name}_crop", name) or path.parent
 
 
 def _rows(fields: dict[str, Any]) -> pd.DataFrame:
@@ -140,13 +146,15 @@ def _usable(reading: Reading, rows: pd.DataFrame) -> pd.DataFrame:
         rows = notes.leave_out(
             rows, rows["second_score"].notna(), "a second face was found (keep with --several-faces)"
         )
+    if BOX[0] in rows.columns:
+        rows = notes.leave_out(rows, rows[list(BOX)].isna().any(axis=1), "the place of the face is unknown")
     notes.note(rows, rows["identity"] == "", "kept without a name")
     return rows.drop(columns=["score", "second_score"])
 
 
 def looks_so(reading: Reading) -> bool:
     """Tell whether one of the two structures is there."""
-    return reading.find(*(f"{name}.mat" for name in SETS)) is not None
+    return any(reading.find(f"{name}.mat") for name in SETS)
 
 
 LAYOUT = Layout(
@@ -155,7 +163,7 @@ LAYOUT = Layout(
     expects="imdb_crop/imdb.mat and imdb_crop/NN/*.jpg, wiki_crop/wiki.mat and wiki_crop/NN/*.jpg, or one of the two",
     labels="gender: 1 male, 0 female, NaN unknown",
     identities="by name",
-    groups="age_group, from the date of birth and the year of the photograph",
+    groups="age_group: date of birth to the year of the photograph, taken to be from the middle of that year",
     splits="none",
     label_source="metadata",
     licence="academic research only; see the data set's own terms",
