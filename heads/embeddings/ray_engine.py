@@ -260,12 +260,15 @@ def _connected() -> Iterator[None]:
     ours = not ray.is_initialized()
     if ours:
         ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    log = logging.getLogger("ray.data")
     context = ray.data.DataContext.get_current()
-    before = context.enable_progress_bars, context.max_errored_blocks
+    before = log.level, context.enable_progress_bars, context.max_errored_blocks
+    log.setLevel(logging.ERROR)
     context.enable_progress_bars, context.max_errored_blocks = False, -1
     try:
         yield
     finally:
-        context.enable_progress_bars, context.max_errored_blocks = before
+        log.setLevel(before[0])
+        context.enable_progress_bars, context.max_errored_blocks = before[1:]
         if ours:
             ray.shutdown()

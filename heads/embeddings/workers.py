@@ -23,7 +23,7 @@ from heads.provenance import Crop, EmbeddingSpec
 
 Array = np.ndarray[Any, Any]
 # How often a worker may die at the same task.
-ATTEMPTS = 3
+ATTEMPTS = 2
 # Plain JSON values, as are the answers.
 Task = dict[str, Any]
 
