@@ -12,7 +12,7 @@ from heads.metrics.prepared import Prepared
 from heads.metrics.ranking import RANKED, Ranking
 from heads.metrics.resampling import resamples
 from heads.metrics.slices import Slice
-from heads.metrics.sums import Sums
+from heads.metrics.sums import Sums, Tally
 
 Array = np.ndarray[Any, Any]
 NOISE = "ece_noise"
@@ -22,22 +22,22 @@ DRAWN = ("accuracy", *(name for name in FORMULAS if name not in PROPORTIONS), *R
 
 @dataclass(frozen=True, eq=False)
 class _Group:
-    """One group's part of the draws: its faces, what they add to the sums, their order, the metrics that are drawn."""
+    """One group's part of the draws: its faces, what they sum up to, their order, the metrics that are drawn."""
 
-    faces: Array
-    columns: Array
+    tally: Tally
+    known: Sums
     ranking: Ranking | None
     names: tuple[str, ...]
 
     def measure(self, weights: Array) -> Iterator[tuple[str, Array]]:
         """Yield each metric's name and its values (draws,) for weights (draws, all faces)."""
-        own = weights if self.faces.size == weights.shape[1] else weights[:, self.faces]
-        sums = Sums(own @ self.columns)
+        own = np.take(weights, self.tally.faces, axis=1)  # indexing would order it by faces, and slow all that follows
+        sums = self.tally.drawn(own)
         for name in self.names:
             if name in FORMULAS:
                 yield name, FORMULAS[name](sums)
         if "ece" in self.names:
-            yield NOISE, calibration_noise(sums, Sums(self.columns.sum(axis=0)))
+            yield NOISE, calibration_noise(sums, self.known)
         if self.ranking:
             yield from zip(RANKED, self.ranking.measure(own), strict=True)
 
@@ -58,10 +58,8 @@ def draw(prepared: Prepared, groups: Sequence[Slice], names: Sequence[Sequence[s
 
 def _group(prepared: Prepared, group: Slice, wanted: Sequence[str]) -> _Group:
     names = tuple(name for name in DRAWN if name in wanted)
-    columns = prepared.columns[group.faces]
-    # An infinite loss is undefined and not drawn, but 0 times infinity would spoil the other sums.
-    finite = np.where(np.isfinite(columns), columns, 0).astype(np.float32)
     scores = prepared.scores
+    tally = Tally(scores, prepared.options.bins, group.faces)
     ranked = set(RANKED) & set(names)
-    ranking = Ranking(scores.probabilities[group.faces], scores.targets[group.faces]) if ranked else None
-    return _Group(group.faces, finite, ranking, names)
+    ranking = Ranking(scores.probabilities[tally.faces], scores.targets[tally.faces]) if ranked else None
+    return _Group(tally, tally.sums(), ranking, names)

@@ -1,5 +1,6 @@
 """What all groups of one evaluation share, computed once."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +11,7 @@ from heads.metrics.reasons import REASONS, Absence, Situation, absence, hard_sco
 from heads.metrics.resampling import people_of
 from heads.metrics.scores import Scores
 from heads.metrics.slices import Slice
-from heads.metrics.sums import Sums, face_columns
+from heads.metrics.sums import Sums, Tally, face_cells
 from heads.metrics.values import Interval
 
 Array = np.ndarray[Any, Any]
@@ -19,12 +20,12 @@ WITH_ABSTENTION = ("coverage", "accuracy_answered")
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """Scores with `people` (faces,) integers and `columns` (faces, sums); `hard` says why scores cannot rank."""
+    """Scores with `people` (faces,) integers and `cells` (faces,) bool by name; `hard` says why scores cannot rank."""
 
     scores: Scores
     options: EvaluateOptions
     people: Array
-    columns: Array
+    cells: Mapping[str, Array]
     hard: str
 
     @property
@@ -45,7 +46,7 @@ class Prepared:
 
     def sums(self, group: Slice) -> Sums:
         """Return the sums over the faces of a group."""
-        return Sums(self.columns[group.faces].sum(axis=0))
+        return Tally(self.scores, self.options.bins, group.faces).sums()
 
     def absences(self, group: Slice) -> dict[str, Absence]:
         """Return the metrics that are undefined in a group, and why."""
@@ -60,6 +61,6 @@ def prepare(scores: Scores, options: EvaluateOptions) -> Prepared:
         scores,
         options,
         people_of(scores.identities),
-        face_columns(scores, options.bins),
+        face_cells(scores),
         hard_scores(scores.probabilities),
     )

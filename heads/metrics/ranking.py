@@ -30,14 +30,14 @@ class Ranking:
         The AUC is the probability that a positive scores above a negative (Hanley and McNeil 1982); the average
         precision is the sum over thresholds of precision times the gain in recall, without interpolation.
         """
-        positive = weights[:, self._positives]
-        below = _cumulated(weights[:, self._negatives])
+        positive = np.take(weights, self._positives, axis=1)
+        below = _cumulated(np.take(weights, self._negatives, axis=1))
         among = _cumulated(positive)
         negatives, positives = below[:, -1], among[:, -1]
-        beaten = below[:, self._below] + below[:, self._not_above]
+        beaten = np.take(below, self._below, axis=1) + np.take(below, self._not_above, axis=1)
         auc = ratio(_row_sums(positive, beaten), 2 * positives.astype(np.float64) * negatives)
-        true = positives[:, None] - among[:, self._first_tie]
-        said = true + (negatives[:, None] - below[:, self._below])
+        true = positives[:, None] - np.take(among, self._first_tie, axis=1)
+        said = true + (negatives[:, None] - np.take(below, self._below, axis=1))
         precision = np.divide(true, said, out=np.zeros_like(true), where=said > 0)
         return auc, ratio(_row_sums(positive, precision), positives)
 

@@ -32,4 +32,4 @@ def resamples(people: Array, count: int, seed: int) -> Iterator[Array]:
         size = min(rows, count - start)
         drawn = random.integers(0, total, (size, total)) + total * np.arange(size)[:, None]
         times = np.bincount(drawn.ravel(), minlength=size * total).reshape(size, total)
-        yield times.astype(np.float32)[:, people]
+        yield np.take(times.astype(np.float32), people, axis=1)

@@ -1,6 +1,6 @@
 """The metrics of one group of faces."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,6 @@ from heads.metrics.prepared import Prepared
 from heads.metrics.ranking import RANKED, Ranking
 from heads.metrics.reasons import Absence
 from heads.metrics.slices import Slice
-from heads.metrics.sums import NAMES
 from heads.metrics.values import Value
 
 Array = np.ndarray[Any, Any]
@@ -78,16 +77,18 @@ def _undefined(prepared: Prepared, group: Slice, name: str, reason: Absence) -> 
 
 def _among(prepared: Prepared, group: Slice, name: str) -> Array:
     """Return the places of the faces that a proportion is taken of."""
-    whole = PROPORTIONS[name][1]
-    chosen = prepared.columns[group.faces][:, [NAMES.index(one) for one in whole]].any(axis=1)
-    faces: Array = group.faces[chosen]
+    faces: Array = group.faces[_any(prepared, PROPORTIONS[name][1], group.faces)]
     return faces
+
+
+def _any(prepared: Prepared, names: Sequence[str], faces: Array) -> Array:
+    found: Array = np.logical_or.reduce([prepared.cells[name][faces] for name in names])
+    return found
 
 
 def _proportion(prepared: Prepared, group: Slice, name: str) -> Value:
     among = _among(prepared, group, name)
-    counted = [NAMES.index(one) for one in PROPORTIONS[name][0]]
-    hits = np.asarray(prepared.columns[among][:, counted].any(axis=1))
+    hits = _any(prepared, PROPORTIONS[name][0], among)
     interval, note = proportion_interval(hits, prepared.people[among], prepared.options.level)
     return Value(float(hits.mean()), len(among), interval=interval, note=note)
 

@@ -3,7 +3,7 @@
 from matplotlib.figure import Figure
 
 from heads.metrics import Evaluation
-from heads.metrics.sums import Sums, face_columns
+from heads.metrics.sums import face_cells
 from heads.reports.figures.picture import Paper, Picture
 from heads.reports.words import percent
 
@@ -21,8 +21,8 @@ def confusion(evaluation: Evaluation) -> Picture:
 
 def _counts(evaluation: Evaluation) -> list[list[int]]:
     """Return the counts by label, then by prediction; the negative label first."""
-    sums = Sums(face_columns(evaluation.scores, evaluation.options.bins).sum(axis=0))
-    return [[int(sums.tn), int(sums.fp)], [int(sums.fn), int(sums.tp)]]
+    cells = {name: int(chosen.sum()) for name, chosen in face_cells(evaluation.scores).items()}
+    return [[cells["tn"], cells["fp"]], [cells["fn"], cells["tp"]]]
 
 
 def _draw(evaluation: Evaluation, counts: list[list[int]], figure: Figure, paper: Paper) -> None:
