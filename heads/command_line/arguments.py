@@ -136,7 +136,7 @@ OPTIONS = {
     "similar": _option(
         Path, None, "Keep faces with similar embeddings together.", "--embeddings", metavar="DIR"
     ),
-    "cosine": _option(float, 0.95, "From which cosine on embeddings are similar."),
+    "cosine": _option(float, 0.9, "From which cosine on embeddings are similar."),
     "nodes": _option(
         list[str], (), "A value of the network to take as embedding; several are joined, maps averaged. "
         "Without: its output.", "--node", metavar="NODE",
