@@ -67,7 +67,7 @@ def _drawn(folder: Path, people: int, per_person: int, seed: int) -> Iterator[di
         someone = person(seed, number)
         (folder / "images" / someone.name).mkdir()
         for image in range(per_person):
-            path = f"images/{someone.name}/{someone.name}_{image + 1:04}.jpg"
+            path = f"images/{someone.name}/{someone.name}-{image + 1:04}.jpg"
             seen = sight(seed, number, image)
             grain = np.random.default_rng([seed, number, image + 1, 1])
             draw(someone, seen, grain).save(folder / path, "JPEG", quality=seen.jpeg_quality)
