@@ -291,6 +291,13 @@ def test_the_page_says_all_that_was_given(full: str) -> None:
     assert "@media print" in full
 
 
+@pytest.fixture
+def blank(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures take most of the time; the words of a page do not need them."""
+    monkeypatch.setattr("heads.reports.page.render", lambda *_: b"")
+
+
+@pytest.mark.usefixtures("blank")
 def test_the_page_says_what_it_lacks(images: Path) -> None:
     evaluation = evaluate(counted_scores(4, 0, 0, 4), EvaluateOptions(resamples=100))
     material = Material(images_root=images)
@@ -305,6 +312,7 @@ def test_the_page_says_what_it_lacks(images: Path) -> None:
     assert "Training" not in text
 
 
+@pytest.mark.usefixtures("blank")
 def test_labels_cannot_break_the_page() -> None:
     table = pd.DataFrame({'<script>"&': ["</table>", "x"] * 10})
     scores = plain_scores(np.linspace(0, 1, 20), np.arange(20) > 9, groups=table, labels=("<a>", "b&c"))
