@@ -153,10 +153,27 @@ def test_labels_that_are_not_gender_bring_no_word_of_it() -> None:
     assert "Surveillance" in text and "Automated decisions" in text
 
 
+def test_how_to_reproduce_has_every_option() -> None:
+    told = {"channel_order": "BGR", "mean": [93.5, 104.0, 129.0], "scale": [1.0, 1.0, 0.5], "size_height_width": [8, 8]}
+    spec = replace(
+        plain_spec(), preprocessing=told, normalized=True, crop=Crop("fixed", {"rows": [30, 200], "columns": [4, 174]})
+    )
+    head = head_on(spec)
+    head = replace(
+        head, facts={**head.facts, "options": {"positive": "male", "learning_rates": [0.001, 0.01], "seeds": 3}}
+    )
+    told_commands = section(card_text(head), "How to reproduce")
+    assert (
+        "--l2-normalize --channel-order BGR --mean 129,104,93.5 --scale 0.5,1,1 --crop fixed --crop-rows 30:200 "
+        "--crop-columns 4:174 -o embeddings/"
+    ) in told_commands
+    assert "--recipe linear --positive male --seeds 3 --learning-rates 0.001,0.01 -o head/" in told_commands
+
+
 def test_how_to_reproduce_names_no_folder() -> None:
     text = card_text(head_on(plain_spec(nodes=("fc7", "pool2"), dimensions=(8, 6))))
     told = section(text, "How to reproduce")
-    assert "heads embed small.onnx split.csv --node fc7 --node pool2 -o embeddings/" in told
+    assert "heads embed small.onnx split.csv --node fc7 --node pool2 --channel-order RGB -o embeddings/" in told
     assert "heads train embeddings/ --recipe linear -o head/" in told
     assert "/home" not in text
     assert f"`{'cd' * 32}`" in told and "faceport 0.1.0, numpy 2.0" in told

@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import prototxt
+from heads.card.commands import embed_command, train_command
 from heads.card.gaps import NOT_RECORDED, fact, plain, shown
 from heads.card.tables import counts_table, gap_line, group_table, overall_table
 from heads.export.facts import restricted
@@ -239,11 +239,9 @@ def licence(head: Head, _evaluated: Evaluated) -> Iterator[str]:
 def how_to_reproduce(head: Head, _evaluated: Evaluated) -> Iterator[str]:
     """Give commands and every setting."""
     spec, told = head.embedding, head.facts
-    words = [Path(str(word)).name for word in told.get("backbone", ())] or [spec.model]
-    nodes = " ".join(f"--node {node}" for node in spec.nodes)
     yield "```"
-    yield f"heads embed {' '.join(words)} split.csv {nodes} -o embeddings/"
-    yield f"heads train embeddings/ --recipe {head.recipe} -o head/"
+    yield embed_command(head)
+    yield train_command(head)
     yield "```"
     yield ""
     yield f"- sha256 of the embeddings and labels: {_code(fact(told, 'data.embeddings_sha256'))}"

@@ -297,7 +297,8 @@ def export(given: Any) -> None:
         return
     terminal.warn(done.notes)
     for name, difference in done.differences.items():
-        terminal.say(f"{name:<12}{difference:.1e} of its largest value apart from what training computed")
+        share = "" if name == "probability" else " of its largest value"
+        terminal.say(f"{name:<12}{difference:.1e}{share} apart from what training computed")
     for path in done.files:
         terminal.say(f"wrote {path} ({terminal.amount(path.stat().st_size, terminal.BYTES)})")
     terminal.say(f"certificate: {done.certificate}")

@@ -29,6 +29,8 @@ class Reading:
 
     def relative(self, path: Path) -> str:
         """Return a path below the folder as it is written in tables and messages; "" is the folder itself."""
+        if not path.is_relative_to(self.folder):
+            return path.as_posix()  # an annotation file may lie elsewhere
         told = path.relative_to(self.folder).as_posix()
         return "" if told == "." else told
 
