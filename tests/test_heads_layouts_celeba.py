@@ -1,12 +1,11 @@
-"""CelebA: attributes, identities, partition and landmarks as text and as CSV, with the images in the usual places."""
+"""CelebA in its variants: where its files may lie, in which form, and what they may lack."""
 
 from pathlib import Path
 
 import pytest
 
-from heads.errors import DataError, UsageError
-from heads.faces import BOX, LANDMARKS
-from heads.layouts.options import LayoutOptions
+from heads.errors import DataError
+from heads.faces import LANDMARKS
 from heads.layouts.reading import read_faces, recognise
 from heads_pictures import column, lines, pictures, told
 
@@ -36,8 +35,6 @@ def as_published(folder: Path) -> Path:
     )
     points = [f"{name} " + "  ".join(map(str, range(60, 70))) for name in VALUES]
     lines(folder / "Anno" / "list_landmarks_align_celeba.txt", "4", POINTS, *points)
-    boxes = [f"{name}  95  71 226 313" for name in VALUES]
-    lines(folder / "Anno" / "list_bbox_celeba.txt", "4", "image_id x_1 y_1 width height", *boxes)
     return pictures(folder, *(f"Img/img_align_celeba/{name}" for name in VALUES))
 
 
@@ -53,14 +50,6 @@ def test_all_files_as_published(tmp_path: Path) -> None:
     assert table.malformed == ()
     assert (table.label_source, recognise(tmp_path)) == ("annotator-perceived", ["celeba"])
     assert "non-commercial" in table.licence
-
-
-def test_boxes_are_those_of_images_that_are_not_aligned(tmp_path: Path) -> None:
-    assert not set(BOX) & set(read_faces(as_published(tmp_path), "celeba").rows.columns)
-    pictures(tmp_path, *(f"Img/img_celeba/{name}" for name in VALUES))
-    wild = read_faces(tmp_path, "celeba", LayoutOptions(images="Img/img_celeba")).rows
-    assert wild[list(BOX)].iloc[2].tolist() == [95, 71, 226, 313]
-    assert not set(LANDMARKS) & set(wild.columns)  # the landmarks that are there belong to the aligned images
 
 
 def test_files_as_csv_with_headers_and_images_in_a_folder_twice_over(tmp_path: Path) -> None:
@@ -96,15 +85,6 @@ def test_images_as_png_go_by_the_names_of_the_list(tmp_path: Path) -> None:
     attributes(tmp_path)
     pictures(tmp_path, *(f"img_align_celeba_png/{name[:-4]}.png" for name in VALUES))
     assert read_faces(tmp_path, "celeba").rows["path"].tolist()[3] == "img_align_celeba_png/000004.png"
-
-
-def test_groups_are_the_attributes_that_are_asked_for(tmp_path: Path) -> None:
-    folder = as_published(tmp_path)
-    table = read_faces(folder, "celeba", LayoutOptions(groups=("5_o_Clock_Shadow",)))
-    assert table.groups == ["5_o_clock_shadow"]
-    assert list(table.rows["group_5_o_clock_shadow"]) == ["no", "yes", "no", "no"]
-    with pytest.raises(UsageError, match="list_attr_celeba.txt has no attribute Glasses to group by"):
-        read_faces(folder, "celeba", LayoutOptions(groups=("Glasses",)))
 
 
 def test_malformed_rows_are_left_out_and_listed(tmp_path: Path) -> None:

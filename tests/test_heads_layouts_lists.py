@@ -219,3 +219,15 @@ def test_lfw_without_labels_is_refused(tmp_path: Path) -> None:
     pictures(tmp_path / "lfw-deepfunneled", *LFW)
     with pytest.raises(DataError, match="more than once, in lfw, lfw-deepfunneled; choose one with --images"):
         read_faces(tmp_path, "lfw")
+
+
+def test_lfw_folds_can_be_official_splits(tmp_path: Path) -> None:
+    pictures(tmp_path, *(f"lfw/{name}/{name}_0001.jpg" for name in ("Ann_A", "Bo_B", "Cy_C")))
+    lines(tmp_path / "folds.txt", "Ann_A_0001.jpg\t1\tF", "Bo_B_0001.jpg\t2\tM")
+    table = read_faces(tmp_path, "lfw", LayoutOptions(splits={"1": "train", "2": "test"}))
+    assert list(table.rows["split"]) == ["train", "test", ""]
+    with pytest.raises(UsageError, match="say of fold 2 as well"):
+        read_faces(tmp_path, "lfw", LayoutOptions(splits={"1": "train"}))
+    (tmp_path / "folds.txt").rename(tmp_path / "male_names.txt")
+    with pytest.raises(UsageError, match="lists of names have no folds"):
+        read_faces(tmp_path, "lfw", LayoutOptions(splits={"1": "train"}))

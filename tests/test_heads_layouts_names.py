@@ -6,7 +6,7 @@ import pytest
 
 from heads.errors import DataError, UsageError
 from heads.layouts.options import LayoutOptions
-from heads.layouts.reading import read_faces, recognise
+from heads.layouts.reading import LAYOUTS, describe, read_faces, recognise
 from heads_pictures import column, counts, pictures, told
 
 MALFORMED = (
@@ -49,7 +49,7 @@ def test_utkface_names_that_lack_a_field_are_left_out_and_listed(tmp_path: Path)
     (left_out,) = told(table, "left out")
     assert left_out.startswith("part1: 7 images left out, the name does not say age, gender 0 or 1")
     assert "part1/24_0_7_20170109142408075.jpg" in left_out
-    assert told(table, "1 file among the images", "part3/landmark list.txt")
+    assert told(table, "1 file passed over, not named as an image", "part3/landmark list.txt")
 
 
 def test_utkface_faces_that_lie_in_two_folders_count_once(tmp_path: Path) -> None:
@@ -131,3 +131,21 @@ def test_a_folder_that_does_not_fit_is_refused_with_the_layout_that_does(tmp_pat
 def test_an_option_that_means_nothing_to_a_layout_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="utkface has no use for"):
         read_faces(tmp_path, "utkface", LayoutOptions(several_faces=True))
+
+
+@pytest.mark.parametrize("layout", sorted(LAYOUTS))
+def test_every_layout_refuses_a_folder_of_something_else(tmp_path: Path, layout: str) -> None:
+    (tmp_path / "readme.md").write_text("nothing")
+    with pytest.raises(DataError) as caught:
+        read_faces(tmp_path, layout)
+    assert f"{tmp_path}: is not laid out as {layout}: " in caught.value.problems[0]
+    assert caught.value.problems[-1] == f"expected: {LAYOUTS[layout].expects}; found: readme.md"
+    assert recognise(tmp_path) == []
+
+
+def test_all_published_sets_have_a_layout_that_is_described() -> None:
+    published = {"agegender_cleaned", "celeba", "utkface", "adience", "fairface", "lfw", "morph", "imdb-wiki"}
+    described = {entry["layout"]: entry for entry in describe()}
+    assert {*published, "kaggle-gender", "folders", "csv"} <= set(described) == set(LAYOUTS)
+    assert all(all(entry.values()) for entry in described.values())
+    assert {described[name]["label source"] for name in published} == {"annotator-perceived", "metadata", "folder"}

@@ -12,7 +12,7 @@ import pandas as pd
 from heads.errors import UsageError
 from heads.layouts.ages import with_published_groups
 from heads.layouts.image_files import keep_existing
-from heads.layouts.labels import FEMALE, MALE, labelled
+from heads.layouts.labels import FEMALE, MALE, labelled, splits_of_folds
 from heads.layouts.layout import Layout, MisfitError, Reading
 from heads.layouts.text_tables import read_text_table
 
@@ -39,7 +39,7 @@ _AGE = re.compile(r"\(?(\d+)(?:, *(\d+))?\)?")
 def read(reading: Reading) -> pd.DataFrame:
     """Return the rows of all folds."""
     files = _files(reading)
-    splits = _splits(reading, list(files))
+    splits = splits_of_folds({_number(part): split for part, split in reading.options.splits.items()}, list(files))
     tables = [_fold(reading, path).assign(fold=number, split=splits.get(number, "")) for number, path in files.items()]
     rows = pd.concat(tables, ignore_index=True)
     if rows.empty:
@@ -69,18 +69,6 @@ def _files(reading: Reading) -> dict[str, Path]:
     if twice:
         raise UsageError(f"the fold {', '.join(twice)} is named more than once with --file")
     return {number: reading.folder / name for number, name in zip(numbers, names, strict=True)}
-
-
-def _splits(reading: Reading, numbers: list[str]) -> dict[str, str]:
-    """Return the split of each fold; none at all where the options say nothing."""
-    given = {_number(part): split for part, split in reading.options.splits.items()}
-    unknown = [number for number in given if number not in numbers]
-    left = [number for number in numbers if number not in given]
-    if unknown:
-        raise UsageError(f"there is no fold {', '.join(unknown)} to be a split; there are {', '.join(numbers)}")
-    if given and left:
-        raise UsageError(f"say of fold {', '.join(left)} as well which split it is, as in --part {left[0]}=train")
-    return given
 
 
 def _number(part: str) -> str:

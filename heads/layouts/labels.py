@@ -1,10 +1,11 @@
 """From what stands in the files to a label, and to a split."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from heads.errors import UsageError
 from heads.layouts.layout import MisfitError, Reading
 
 MALE, FEMALE = "male", "female"
@@ -20,14 +21,25 @@ def split_of(part: str, splits: Mapping[str, str]) -> str:
     return splits.get(part) or KNOWN_SPLITS.get(part.lower(), "")
 
 
+def splits_of_folds(given: Mapping[str, str], folds: Sequence[str]) -> dict[str, str]:
+    """Return the split of each fold as it was given, none at all if nothing was; UsageError unless all are given."""
+    unknown = [fold for fold in given if fold not in folds]
+    left = [fold for fold in folds if fold not in given]
+    if unknown:
+        raise UsageError(f"there is no fold {', '.join(unknown)} to be a split; there are {', '.join(folds)}")
+    if given and left:
+        raise UsageError(f"say of fold {', '.join(left)} as well which split it is, as in --part {left[0]}=train")
+    return dict(given)
+
+
 def check_meaning(values: pd.Series, mapping: Mapping[str, str], where: str) -> None:
     """Refuse labels that are numbers of which nobody has said what they mean."""
     numbers = sorted({value for value in values.unique() if _NUMBER.fullmatch(value) and value not in mapping})
     if numbers and not mapping:
         example = " ".join(f"--value {number}=..." for number in numbers[:2])
         raise MisfitError(
-            f"{where} holds the numbers {', '.join(numbers[:10])}, and a number is no label: data sets code the same "
-            f"label differently. Say which label each stands for: {example}"
+            f"in {where} there are the numbers {', '.join(numbers[:10])}, and a number is no label: data sets code the "
+            f"same label differently. Say which label each stands for: {example}"
         )
 
 

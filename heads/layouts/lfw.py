@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from heads.errors import DataError
+from heads.errors import DataError, UsageError
 from heads.layouts.image_files import image_paths, rows_of_images
-from heads.layouts.labels import FEMALE, MALE
+from heads.layouts.labels import FEMALE, MALE, splits_of_folds
 from heads.layouts.layout import Layout, MisfitError, Reading
 from heads.layouts.notes import counted, first
 from heads.layouts.text_tables import BLANKS, peek, read_text_table
@@ -34,9 +34,11 @@ def read(reading: Reading) -> pd.DataFrame:
             f"no list says who is labelled how: put {' and '.join(NAMES)} beside the images, "
             "or the files of BEFIT's folds"
         )
+    if reading.options.splits and not folds:
+        raise UsageError("--part says which split a fold is, but lists of names have no folds")
     rows = _by_folds(reading, rows, folds) if folds else _by_names(reading, rows, names)
     reading.notes.note(rows, rows["label"] == "", "kept without a label")
-    return _official(reading, rows)
+    return rows if reading.options.splits else _official(reading, rows)
 
 
 def _faces(reading: Reading) -> pd.DataFrame:
@@ -110,9 +112,12 @@ def _by_folds(reading: Reading, rows: pd.DataFrame, files: list[Path]) -> pd.Dat
     if listed.empty:
         raise MisfitError("none of the images in the files of the folds is there")
     known = listed.set_index("file")
+    splits = splits_of_folds(reading.options.splits, sorted(listed["fold"].unique()))
+    folds = rows["image"].map(known["fold"]).fillna("")
     return rows.assign(
         label=rows["image"].map(known["label"].map(FOLD_LABELS)).fillna(""),
-        fold=rows["image"].map(known["fold"]).fillna(""),
+        fold=folds,
+        split=[splits.get(fold, "") for fold in folds],
     )
 
 
@@ -150,8 +155,8 @@ LAYOUT = Layout(
     labels="as the lists say: M male, F female",
     identities="the folder's name",
     groups="none",
-    splits="peopleDevTrain.txt train, peopleDevTest.txt test; folds of BEFIT's files in the column fold",
+    splits="peopleDevTrain.txt train, peopleDevTest.txt test; folds of BEFIT's files with --part, as in --part 1=test",
     label_source="annotator-perceived",
     licence="no licence stated; see the data set's page",
-    takes=("images", "files"),
+    takes=("images", "files", "splits", "licence"),
 )
