@@ -33,7 +33,11 @@ def _tables(reading: Reading, files: list[Path]) -> list[pd.DataFrame]:
     """Read all files, with our columns alone."""
     tables = [read_text_table(reading, path, separator=_separator(reading, path)) for path in files]
     named = [(table, _source_columns(reading, table)) for table in tables]
-    problems = [line for table, source in named for line in _missing(table, source)]
+    problems = [
+        line
+        for path, (table, source) in zip(files, named, strict=True)
+        for line in _missing(reading.relative(path), table, source)
+    ]
     if problems:
         raise MisfitError(problems)
     return [_renamed(table, source) for table, source in named]
@@ -88,12 +92,11 @@ def _source_columns(reading: Reading, table: pd.DataFrame) -> dict[str, str]:
     return {**same, **grouped, **reading.options.columns}
 
 
-def _missing(table: pd.DataFrame, source: dict[str, str]) -> list[str]:
+def _missing(where: str, table: pd.DataFrame, source: dict[str, str]) -> list[str]:
     """Say which columns a file lacks."""
     if table.empty:
-        return ["a file holds a header and no row"]
+        return [f"{where} holds a header and no row"]
     there = [name for name in table.columns if name not in (SOURCE, LINE)]
-    where = table[SOURCE].iloc[0]
     named = [
         f"{where} has no column '{name}' for our '{ours}'{did_you_mean(name, there)}"
         for ours, name in source.items()
