@@ -30,7 +30,7 @@ from heads.backbones.stating import Stated
 from heads.embeddings.extraction import EmbedOptions, embed
 from heads.images.decoding import read_rgb
 
-VGG_FACE = Stated("BGR", prototxt.VGG_FACE_MEAN, (1.0,), (224, 224))
+VGG_FACE = Stated("BGR", prototxt.VGG_FACE_MEAN[::-1], (1.0,), (224, 224))
 PHOTOGRAPH, THUMBNAIL = (218, 178), (64, 64)
 
 

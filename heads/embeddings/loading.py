@@ -57,12 +57,19 @@ def _gathered(store: Store, shards: Sequence[Path], starts: Array, places: Array
     def fill(path: Path, start: int) -> None:
         for part in read_vectors(path, store.spec):
             first, last = np.searchsorted(in_order, (start, start + len(part)))
-            vectors[order[first:last]] = part[in_order[first:last] - start]
+            vectors[_run(order[first:last])] = part[_run(in_order[first:last] - start)]
             start += len(part)
 
     with ThreadPoolExecutor(READERS) as pool:
         list(pool.map(fill, shards, starts[:-1]))
     return vectors
+
+
+def _run(indices: Array) -> Array | slice:
+    """Return indices as a slice where they follow one another: that copies once less."""
+    if len(indices) and (np.diff(indices) == 1).all():
+        return slice(int(indices[0]), int(indices[-1]) + 1)
+    return indices
 
 
 def _found(store: Store, table: FaceTable, places: Array) -> FaceTable:
