@@ -124,7 +124,7 @@ def test_a_head_is_evaluated_and_reported(at: Path, run: Run) -> None:
 def test_two_heads_are_compared(run: Run) -> None:
     assert run("train", "embeddings", "--recipe", "knn", "-o", "other").status == 0
     done = run("evaluate", "head", "embeddings", "--against", "other")
-    assert done.status == 0 and "exact McNemar p = " in done.out
+    assert done.status == 0 and "exact McNemar test p = " in done.out
 
 
 def test_an_exported_head_says_what_prediction_says(at: Path, run: Run) -> None:

@@ -187,6 +187,10 @@ OPTIONS = {
     "report": _option(
         Path, None, "A folder for the report: pictures, tables, one HTML page.", "-o", "--out", metavar="DIR"
     ),
+    "marks": _option(
+        list[str], (), "Colour the report's table of runs where this holds, as in val_accuracy>=0.9. Can be repeated.",
+        "--mark", metavar="NAME>=N",
+    ),
     "against": _option(Path, None, "Another head, to compare on the same faces.", metavar="HEAD"),
     "resamples": _option(int, 1000, "Resamples of each bootstrap."),
     "needed_head": _option(Path, NEEDED, "The folder that `heads train` wrote.", "--head", metavar="HEAD"),

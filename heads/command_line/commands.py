@@ -126,7 +126,7 @@ COMMANDS = {
         "head_commands", "evaluate",
         "Measure a head: each metric with its interval, overall and by group; undefined where it is.",
         ("head", "embeddings"),
-        ("by_groups", "part", "report", "against", "resamples", "seed", "moved", "force"),
+        ("by_groups", "part", "report", "marks", "against", "resamples", "seed", "moved", "force"),
     ),
     "predict": Command(
         "head_commands", "predict",

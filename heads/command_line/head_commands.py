@@ -100,7 +100,7 @@ def evaluate(given: Any) -> None:
     from heads.metrics import EvaluateOptions, compare
     from heads.metrics import evaluate as evaluated
     from heads.reports.document import as_json, comparison_json
-    from heads.reports.tables import markdown
+    from heads.reports.tables import comparison_markdown, markdown
 
     head = load_head(given.head)
     options = EvaluateOptions(by=arg.listed(given.by_groups), seed=given.seed, resamples=given.resamples)
@@ -123,7 +123,7 @@ def evaluate(given: Any) -> None:
         return
     terminal.say(markdown(found))
     if compared:
-        _show_comparison(comparison_json(compared))
+        terminal.say(comparison_markdown(compared))
     terminal.warn([*found.warnings, *_optimistic(given.part)])
     for path in files:
         terminal.say(f"wrote {path}")
@@ -184,6 +184,7 @@ def _report(found: Any, given: Any, head: Head, part: Any, compared: Any) -> lis
     import pandas as pd
 
     from heads.reports.material import Material
+    from heads.reports.sweep import parse_threshold
     from heads.reports.writing import write_report
 
     tables = {name: given.head / f"{name}.csv" for name in ("history", "runs")}
@@ -192,25 +193,12 @@ def _report(found: Any, given: Any, head: Head, part: Any, compared: Any) -> lis
     material = Material(
         history=None if history is None or history.empty else history,
         runs=read.get("runs"),
+        thresholds=tuple(parse_threshold(text) for text in given.marks),
         images_root=part.table.root,
         facts=_facts(head, given, part),
         comparisons=(compared,) if compared else (),
     )
     return write_report(found, given.report, material=material, force=given.force)
-
-
-def _show_comparison(told: dict[str, Any]) -> None:
-    terminal.say(
-        f"{told['first']} against {told['second']} on {told['faces']:,} faces: only the first is right "
-        f"{told['first_only_right']} times, only the second {told['second_only_right']} times"
-    )
-    terminal.say(f"exact McNemar p = {told['mcnemar_p']:.3g}")
-    terminal.say("the second minus the first, with intervals of paired resamples:")
-    for name, metric in told["metrics"].items():
-        difference = metric["difference"]
-        interval = difference.get("interval")
-        span = f" ({interval['low']:+.4f} to {interval['high']:+.4f})" if interval else ""
-        terminal.say(f"  {name.replace('_', ' '):<20}{difference['value']:+.4f}{span}")
 
 
 def predict(given: Any) -> None:
