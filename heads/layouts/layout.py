@@ -1,7 +1,9 @@
 """What a reader of a data set is given and what is known of each set."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
@@ -27,6 +29,14 @@ class Reading:
     options: LayoutOptions = field(default_factory=LayoutOptions)
     notes: Notes = field(default_factory=Notes)
 
+    @cached_property
+    def _levels(self) -> list[list[Path]]:
+        """Return the folder, the folders in it, and those in these."""
+        levels = [[self.folder]]
+        for _ in range(DEPTH):
+            levels.append([inner for outer in levels[-1] for inner in _folders(outer)])
+        return levels
+
     def relative(self, path: Path) -> str:
         """Return a path below the folder as it is written in tables and messages; "" is the folder itself."""
         if not path.is_relative_to(self.folder):
@@ -39,7 +49,7 @@ class Reading:
 
         MisfitError if several lie equally high.
         """
-        for folders in _levels(self.folder):
+        for folders in self._levels:
             found = [folder / name for name in names for folder in folders if (folder / name).is_file()]
             if len(found) > 1:
                 told = ", ".join(map(self.relative, found))
@@ -58,7 +68,7 @@ class Reading:
     def find_folder(self, *names: str) -> Path | None:
         """Return the uppermost folder of one of these names, the folder itself included; earlier names come first."""
         for name in names:
-            for folders in _levels(self.folder):
+            for folders in self._levels:
                 found = [folder for folder in folders if folder.name == name]
                 found += [folder / name for folder in folders if (folder / name).is_dir()]
                 if found:
@@ -67,7 +77,7 @@ class Reading:
 
     def folders_named(self, *names: str) -> list[Path]:
         """Return all folders of these names that `find_folder` would look at."""
-        below = [folder / name for folders in _levels(self.folder) for folder in folders for name in names]
+        below = [folder / name for folders in self._levels for folder in folders for name in names]
         itself = [self.folder] if self.folder.name in names else []
         return [*itself, *(folder for folder in below if folder.is_dir())]
 
@@ -81,17 +91,11 @@ class Reading:
         return found
 
 
-def _levels(folder: Path) -> list[list[Path]]:
-    """Return the folder, the folders in it, and those in these."""
-    levels = [[folder]]
-    for _ in range(DEPTH):
-        levels.append([inner for outer in levels[-1] for inner in _folders(outer)])
-    return levels
-
-
 def _folders(folder: Path) -> list[Path]:
-    with_names = sorted(folder.iterdir())
-    return [path for path in with_names if path.name[0] != "." and path.name not in _NOT_OURS and path.is_dir()]
+    # Not by pathlib: it would ask about each of the hundred thousands of images whether it is a folder.
+    with os.scandir(folder) as entries:
+        names = sorted(entry.name for entry in entries if entry.name[0] != "." and entry.is_dir())
+    return [folder / name for name in names if name not in _NOT_OURS]
 
 
 @dataclass(frozen=True)
