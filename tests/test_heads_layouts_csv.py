@@ -1,5 +1,6 @@
 """CSV files that list images in any way: columns, values and splits as the options say, or refused with what to say."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -139,8 +140,8 @@ def test_which_of_several_files_must_be_said(tmp_path: Path) -> None:
     two_lists(tmp_path)
     lines(tmp_path / "notes.csv", "a,b", "1,2")
     assert "it holds several: notes.csv, train.csv, val.csv; say which to read with --file" in refusal(tmp_path, MAPPED)
-    both = LayoutOptions(columns=MAPPED.columns, values=CODES, images="images", files=("train.csv",))
-    assert counts(read_faces(tmp_path, "csv", both), "split") == {"train": 2}
+    chosen = replace(MAPPED, files=("train.csv",))
+    assert counts(read_faces(tmp_path, "csv", chosen), "split") == {"train": 2}
     assert "there is no file tarin.csv" in refusal(tmp_path, LayoutOptions(files=("tarin.csv",)))
     assert "there is no .csv or .tsv file" in refusal(pictures(tmp_path / "none", "a.jpg"))
 
@@ -148,9 +149,9 @@ def test_which_of_several_files_must_be_said(tmp_path: Path) -> None:
 def test_files_that_are_no_known_part_need_a_split(tmp_path: Path) -> None:
     two_lists(tmp_path)
     (tmp_path / "val.csv").rename(tmp_path / "late.csv")
-    files = {"columns": MAPPED.columns, "values": CODES, "images": "images", "files": ("train.csv", "late.csv")}
-    assert "not late.csv: say which split each is, as in --part late=train" in refusal(tmp_path, LayoutOptions(**files))
-    table = read_faces(tmp_path, "csv", LayoutOptions(**files, splits={"late": "test"}))
+    options = replace(MAPPED, files=("train.csv", "late.csv"))
+    assert "not late.csv: say which split each is, as in --part late=train" in refusal(tmp_path, options)
+    table = read_faces(tmp_path, "csv", replace(options, splits={"late": "test"}))
     assert list(table.rows["split"]) == ["train", "train", "test"]
 
 

@@ -1,4 +1,4 @@
-"""Trees whose folders are labels; what layouts have in common: options, unknown names, the list of all layouts."""
+"""Trees whose folders are labels; what layouts have in common: options and their checks."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 from heads.errors import DataError, UsageError
 from heads.layouts.ages import age_group_names
 from heads.layouts.options import LayoutOptions
-from heads.layouts.reading import LAYOUTS, describe, read_faces, recognise
+from heads.layouts.reading import read_faces, recognise
 from heads_pictures import column, counts, lines, pictures, told
 
 
@@ -103,20 +103,3 @@ def test_options_that_make_no_sense_are_refused(options: dict[str, object], word
 
 def test_age_groups_are_named_by_their_bounds() -> None:
     assert age_group_names((18, 30, 45)) == ["0-17", "18-29", "30-44", "45+"]
-
-
-def test_every_layout_is_described() -> None:
-    described = describe()
-    assert [facts["layout"] for facts in described] == list(LAYOUTS)
-    assert {"agegender_cleaned", "celeba", "utkface", "adience", "fairface", "lfw", "morph", "imdb-wiki"} < set(LAYOUTS)
-    assert all(value for facts in described for value in facts.values())
-
-
-@pytest.mark.parametrize("layout", LAYOUTS)
-def test_every_layout_refuses_a_folder_of_other_things(tmp_path: Path, layout: str) -> None:
-    lines(tmp_path / "thesis.txt", "words")
-    with pytest.raises(DataError) as caught:
-        read_faces(tmp_path, layout)
-    assert f"{tmp_path}: is not laid out as {layout}: " in caught.value.problems[0]
-    assert caught.value.problems[-1] == f"expected: {LAYOUTS[layout].expects}; found: thesis.txt"
-    assert recognise(tmp_path) == []

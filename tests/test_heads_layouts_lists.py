@@ -7,7 +7,7 @@ import pytest
 from heads.errors import DataError, UsageError
 from heads.layouts.options import LayoutOptions
 from heads.layouts.reading import read_faces, recognise
-from heads_pictures import column, counts, lines, pictures, told
+from heads_pictures import lines, pictures, told
 
 NAMES = "5_o_Clock_Shadow Eyeglasses Male Pale_Skin Young"
 ROWS = ("000001.jpg -1  1 -1 -1  1", "000002.jpg  1 -1  1 -1 -1", "000003.jpg -1 -1 -1  1  1")
@@ -30,20 +30,6 @@ def complete(folder: Path) -> Path:
     return celeba(folder)
 
 
-def test_celeba_as_published(tmp_path: Path) -> None:
-    table = read_faces(complete(tmp_path), "celeba")
-    assert column(table, "label") == {"000001.jpg": "female", "000002.jpg": "male", "000003.jpg": "female"}
-    assert list(table.rows["identity"]) == ["2880", "2937", "2880"]
-    assert list(table.rows["split"]) == ["train", "val", "test"]
-    assert list(table.rows["group_young"]) == ["yes", "no", "yes"]
-    assert table.groups == ["young", "eyeglasses", "pale_skin"]
-    assert table.rows.loc[0, "left_eye_x"] == 69
-    assert table.rows.loc[2, "mouth_right_y"] == 154
-    assert table.malformed == ()
-    assert recognise(tmp_path) == ["celeba"]
-    assert "non-commercial" in table.licence
-
-
 @pytest.mark.parametrize("first", ["image_id,", "", "202599,"])
 def test_celeba_as_csv(tmp_path: Path, first: str) -> None:
     """The header names the column of the files, leaves it out, or calls it by the count of rows."""
@@ -58,28 +44,11 @@ def test_celeba_as_csv(tmp_path: Path, first: str) -> None:
     assert list(table.rows["split"]) == ["train", "test", "val"]
 
 
-def test_celeba_says_what_is_missing(tmp_path: Path) -> None:
+def test_celeba_groups_can_be_other_attributes(tmp_path: Path) -> None:
     table = read_faces(celeba(tmp_path), "celeba", LayoutOptions(groups=("Eyeglasses",)))
-    assert counts(table, "identity") == {"": 3}
-    assert told(table, "there is no identity_CelebA.txt: identities are unknown")
-    assert told(table, "there is no list_eval_partition.txt: the official split is unknown")
     assert table.groups == ["eyeglasses"]
     with pytest.raises(UsageError, match="has no attribute Smiling to group by"):
         read_faces(tmp_path, "celeba", LayoutOptions(groups=("Smiling",)))
-
-
-def test_celeba_odd_rows_are_listed(tmp_path: Path) -> None:
-    complete(tmp_path)
-    odd = ("000004.jpg  1 -1  0 -1 -1", "000005.jpg  1 -1  1", "000009.jpg  1 -1  1 -1 -1")
-    lines(tmp_path / "Anno" / "list_attr_celeba.txt", "202599", NAMES, *ROWS, *odd)
-    pictures(tmp_path, *(f"img_align_celeba/00000{number}.jpg" for number in (4, 5, 6)))
-    table = read_faces(tmp_path, "celeba")
-    assert len(table) == 3
-    assert told(table, "says that 202599 rows follow, but there are 5")
-    assert told(table, "1 row left out, not 6 fields long: line 7")
-    assert told(table, "1 row left out, Male is neither 1 nor -1: line 6 ('0')")
-    assert told(table, "1 row left out, the image is not there: line 8 ('img_align_celeba/000009.jpg')")
-    assert told(table, "2 images not listed in Anno/list_attr_celeba.txt: img_align_celeba/000005.jpg")
 
 
 def test_celeba_boxes_belong_to_whole_images_alone(tmp_path: Path) -> None:
@@ -91,15 +60,6 @@ def test_celeba_boxes_belong_to_whole_images_alone(tmp_path: Path) -> None:
     table = read_faces(tmp_path, "celeba", LayoutOptions(images="img_celeba"))
     assert table.rows.loc[1, ["box_left", "box_top", "box_width", "box_height"]].tolist() == [95, 71, 226, 302]
     assert "left_eye_x" not in table.rows.columns  # those of the aligned images do not fit
-
-
-def test_celeba_without_attributes_or_images_is_refused(tmp_path: Path) -> None:
-    pictures(tmp_path, "img_align_celeba/000001.jpg")
-    with pytest.raises(DataError, match="there is no list_attr_celeba.txt or list_attr_celeba.csv"):
-        read_faces(tmp_path, "celeba")
-    lines(tmp_path / "list_attr_celeba.txt", "1", NAMES, ROWS[1])
-    with pytest.raises(DataError, match="none of the 1 images .* the first would be img_align_celeba/000002.jpg"):
-        read_faces(tmp_path, "celeba")
 
 
 def fairface(folder: Path) -> Path:
