@@ -1,5 +1,6 @@
 """CelebA in its variants: where its files may lie, in which form, and what they may lack."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ VALUES = {
 POINTS = "lefteye_x lefteye_y righteye_x righteye_y nose_x nose_y leftmouth_x leftmouth_y rightmouth_x rightmouth_y"
 
 
-def attributes(folder: Path, count: str = "4", values: dict[str, tuple[str, ...]] = VALUES) -> None:
+def attributes(folder: Path, count: str = "4", values: Mapping[str, tuple[str, ...]] = VALUES) -> None:
     """Write the text as it is published: a count, names without one for the first column, rows with double blanks."""
     rows = [f"{name} {'  '.join(value)}" for name, value in values.items()]
     lines(folder / "list_attr_celeba.txt", count, " ".join(NAMES) + " ", *rows)
