@@ -28,8 +28,9 @@ class FaceTable:
     """Faces of one data set: `rows` with COLUMNS, any `group_<name>` columns, and perhaps BOX or LANDMARKS.
 
     `path` in a row is relative to `root`, with forward slashes. `label_source` says who gave the labels: "self-report",
-    "annotator-perceived", "metadata" or "folder". `malformed` has a line for each row that was left out, saying where
-    it stands and what is wrong. `seed` is that of the split, if there is one.
+    "annotator-perceived", "metadata" or "folder", or in words what else is known. `malformed` has a line for each kind
+    of thing that is wrong in the data set's files, such as rows that were left out, with where the first ones stand.
+    `seed` is that of the split, if there is one.
     """
 
     layout: str

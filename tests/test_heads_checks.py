@@ -232,9 +232,9 @@ def test_labels_that_are_numbers_are_questioned_and_malformed_rows_told() -> Non
     found = check(table, CheckOptions(open_images=False))
     assert found.problems == [
         "the labels 0, 1 are numbers: say what they mean",
-        "1 rows are malformed and were left out",
+        "the data set's files: list.txt:3: no label",
     ]
-    assert find(found.tables(), "malformed").rows == (("list.txt:3: no label",),)
+    assert find(found.tables(), "remarks").rows == (("list.txt:3: no label",),)
 
 
 def test_a_clean_table_has_no_problem(tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ class Check:
             ("labels", ", ".join(self._labels())),
             ("identities", people.identities or None),
             ("faces of one identity, fewest / median / most", _spread(people)),
-            ("malformed rows left out", len(self.table.malformed)),
+            ("remarks on the files", len(self.table.malformed)),
             ("paths in several rows", len(self.repeated)),
             ("identities with several labels", len(self.identity_conflicts) if people.identities else None),
             ("unreadable images", len(self.unreadable) if self.looked_at else None),
@@ -127,7 +127,7 @@ class Check:
 
     def _lists(self) -> list[PlainTable]:
         lists = [
-            PlainTable("malformed rows", ("row",), tuple((line,) for line in self.table.malformed)),
+            PlainTable("remarks on the files", ("remark",), tuple((line,) for line in self.table.malformed)),
             PlainTable("unreadable images", ("path", "why"), self.unreadable),
             PlainTable("paths in several rows", ("path", "rows"), self.repeated),
             _conflict_table("pictures with several labels", self.label_conflicts),
@@ -160,7 +160,7 @@ class Check:
         return [
             f"the labels {', '.join(self.numeric_labels)} are numbers: say what they mean"
             if self.numeric_labels else "",
-            f"{len(self.table.malformed)} rows are malformed and were left out" if self.table.malformed else "",
+            *(f"the data set's files: {line}" for line in self.table.malformed),
             f"{len(self.repeated)} paths are in several rows, the first is {self.repeated[0][0]}"
             if self.repeated else "",
             f"{len(self.identity_conflicts)} of {people.identities} identities have several labels"
