@@ -8,7 +8,10 @@ import sys
 
 import pytest
 
-HEAVY = ("PIL", "cv2", "keras", "onnx", "onnxruntime", "tensorflow", "tf2onnx", "torch")
+HEAVY = (
+    "PIL", "cv2", "imagehash", "keras", "matplotlib", "onnx", "onnxruntime", "pandas", "pyarrow", "ray", "sklearn",
+    "tensorflow", "tf2onnx", "torch",
+)  # fmt: skip
 READING = ("h5py", "scipy")  # loaded when a file asks for them
 TERMINAL = ("rich", "typer")
 
@@ -24,6 +27,12 @@ FORBIDDEN = {
     "converters.passes": (*HEAVY, *READING, *TERMINAL),
     "converters.parity": (*HEAVY, *READING, *TERMINAL),
     "converters.cli": (*HEAVY, *READING, "numpy"),
+    "heads": (*HEAVY, *READING, *TERMINAL, "numpy"),
+    "heads.cli": (*HEAVY, *READING, "numpy"),
+    "heads.command_line.commands": (*HEAVY, *READING, "numpy"),
+    # pandas itself loads pyarrow.
+    "heads.metrics": tuple(set(HEAVY) - {"pandas", "pyarrow"}),
+    "heads.recipes": HEAVY,
 }
 
 

@@ -36,7 +36,7 @@ def requirements(extra: str) -> set[str]:
 def test_every_package_is_packed() -> None:
     finder = PYPROJECT["tool"]["setuptools"]["packages"]["find"]
     tops = {folder.name for folder in own_folders() if folder.parent == ROOT}
-    assert tops >= {"benchmarks", "converters", "prototxt"}
+    assert tops >= {"benchmarks", "converters", "heads", "prototxt"}
     assert sorted(finder["include"]) == sorted(f"{top}*" for top in tops)
 
 

@@ -7,6 +7,8 @@ from typer.testing import CliRunner
 
 from converters import support, to_keras, to_onnx, to_torch
 from converters.command_line.commands import build_app
+from heads.command_line import commands as heads_commands
+from heads.recipes.reading import built_in
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 
@@ -26,7 +28,32 @@ def test_commands_exist() -> None:
 
 
 def test_options_exist() -> None:
+    """Every option that a `convert` command or a sentence names, and those of each `heads` command at its own."""
     text = CliRunner().invoke(build_app(), ["caffe-to-onnx", "--help"], env={"COLUMNS": "200"}).output
+    text += CliRunner().invoke(heads_commands.build_app(), ["embed", "--help"], env={"COLUMNS": "200"}).output
     named = set(re.findall(r"`(--[a-z0-9-]+)", README)) - {"--json"}
     assert len(named) >= 6
-    assert all(option in text for option in named)
+    assert not {option for option in named if option not in text}
+
+
+def test_commands_of_heads_exist_with_their_options() -> None:
+    lines = re.findall(r"^heads ((?:data )?[a-z]+)(.*?)(?:#|$)", README, re.MULTILINE)
+    assert {line[0] for line in lines} >= {
+        "data check",
+        "split",
+        "embed",
+        "train",
+        "evaluate",
+        "predict",
+        "export",
+        "card",
+    }
+    for command, rest in lines:
+        done = CliRunner().invoke(heads_commands.build_app(), [*command.split(), "--help"], env={"COLUMNS": "200"})
+        assert done.exit_code == 0, command
+        assert not {option for option in re.findall(r"(--[a-z0-9-]+)", rest) if option not in done.output}, command
+
+
+def test_recipes_exist() -> None:
+    named = re.search(r"- \*\*Recipes\*\*: (.*?), or a TOML", README)
+    assert named is not None and sorted(re.findall(r"`([a-z0-9-]+)`", named[1])) == sorted(built_in())
