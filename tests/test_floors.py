@@ -30,8 +30,6 @@ FORBIDDEN = {
     "heads": (*HEAVY, *READING, *TERMINAL, "numpy"),
     "heads.cli": (*HEAVY, *READING, "numpy"),
     "heads.command_line.commands": (*HEAVY, *READING, "numpy"),
-    # pandas itself loads pyarrow.
-    "heads.metrics": tuple(set(HEAVY) - {"pandas", "pyarrow"}),
     "heads.recipes": HEAVY,
 }
 

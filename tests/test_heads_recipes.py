@@ -68,7 +68,7 @@ def test_stated_settings_of_the_prior_projects_hold() -> None:
 
 def test_recipes_are_packed() -> None:
     packed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
-    assert "recipes/*.toml" in packed["heads"]
+    assert "*.toml" in packed["heads.recipes"]
 
 
 def test_a_recipe_of_ones_own(tmp_path: Path) -> None:

@@ -36,12 +36,29 @@ def train(given: Any) -> None:
         )
         return
     _show_runs(done)
+    for told in done.head.facts["runs"]["seeds"]:
+        if told["heads"] > 1:
+            terminal.say(_spread(told))
     negative, positive = done.head.labels
+    how = done.head.calibration
+    band = f", says nothing between {how.abstain_from:.3g} and {how.abstain_to:.3g}" * (
+        how.abstain_from < how.abstain_to
+    )
     terminal.say(
         f"chose {done.head.recipe} ({done.head.parameters:,} parameters); it tells {positive} from {negative}, and "
-        f"gives the probability of {positive}"
+        f"gives the probability of {positive}: {positive} is said from {how.threshold:g} on{band}"
     )
     terminal.say(f"wrote {given.out}{', going on from where it was stopped' if done.resumed else ''}")
+
+
+def _spread(told: dict[str, Any]) -> str:
+    """Return mean and standard deviation of what heads came to that differ in their seeds alone."""
+    measured = ", ".join(
+        f"{name.replace('_', ' ')} {told[name]['mean']:.4f} ± {told[name]['standard_deviation']:.4f}"
+        for name in ("val_loss", "val_accuracy", "val_macro")
+        if name in told
+    )
+    return f"{told['recipe']} at learning rate {told['learning_rate']:g}, {told['heads']} seeds: {measured}"
 
 
 def _train_options(given: Any) -> Any:
@@ -125,8 +142,10 @@ def evaluate(given: Any) -> None:
     if compared:
         terminal.say(comparison_markdown(compared))
     terminal.warn([*found.warnings, *_optimistic(given.part)])
-    for path in files:
-        terminal.say(f"wrote {path}")
+    if files:
+        page = given.report / "report.html"
+        begin = f"; begin with {page}" if page in files else ""
+        terminal.say(f"wrote {len(files)} files into {given.report}{begin}")
 
 
 def _optimistic(part: str) -> list[str]:
