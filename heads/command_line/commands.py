@@ -113,7 +113,7 @@ COMMANDS = {
         ),
     ),
     "train": Command(
-        "head_commands", "train",
+        "training_commands", "train",
         "Train heads on embeddings, and keep the best on validation; goes on where it was stopped.",
         ("embeddings",),
         (
@@ -123,23 +123,23 @@ COMMANDS = {
         ),
     ),
     "evaluate": Command(
-        "head_commands", "evaluate",
+        "training_commands", "evaluate",
         "Measure a head: each metric with its interval, overall and by group; undefined where it is.",
         ("head", "embeddings"),
         ("by_groups", "part", "report", "marks", "against", "resamples", "seed", "moved", "force"),
     ),
     "predict": Command(
-        "head_commands", "predict",
+        "using_commands", "predict",
         "Say what a head says of images: a label with its calibrated probability, or nothing.",
         ("faces",), ("needed_head", "backbone", "face_crop", *CROP[1:]),
     ),
     "export": Command(
-        "head_commands", "export",
+        "using_commands", "export",
         "Write a head as one .onnx, .keras, .pt or PyTorch module, proved from pixels to probability.",
         ("head",), ("out", "with_backbone", "backbone", "evidence", "detector", "certificate", "force"),
     ),
     "card": Command(
-        "head_commands", "card", "Write a head's model card, of recorded facts alone.",
+        "using_commands", "card", "Write a head's model card, of recorded facts alone.",
         ("head",), ("out", "evaluation", "force"),
     ),
 }  # fmt: skip
