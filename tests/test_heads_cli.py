@@ -110,6 +110,13 @@ def test_nothing_is_embedded_twice(run: Run) -> None:
     assert other.status == 1 and "crop" in other.err
 
 
+def test_faces_in_several_rows_are_told(at: Path, run: Run) -> None:
+    lines = (at / "split.csv").read_text().splitlines()
+    (at / "twice.csv").write_text("\n".join([*lines, lines[1]]) + "\n")
+    done = run("embed", "vgg-face-tiny", "twice.csv", *EMBED, "-o", "embeddings")
+    assert done.status == 0 and "twice.csv: 1 rows name a face of another row" in done.err
+
+
 def test_a_head_is_evaluated_and_reported(at: Path, run: Run) -> None:
     done = run("evaluate", "head", "embeddings", "--by", "tone", "-o", "report")
     assert done.status == 0, done.err

@@ -6,7 +6,7 @@ from typing import Any
 from converters.command_line import terminal
 from heads.command_line import arguments as arg
 from heads.errors import UsageError
-from heads.faces import read_table
+from heads.faces import BOX, FaceTable, read_table
 from heads.provenance import Crop
 
 
@@ -18,6 +18,7 @@ def embed(given: Any) -> None:
     if not words:
         raise UsageError("name the model first, then the CSV of faces: heads embed MODEL... TABLE -o DIR")
     table = read_table(Path(listing), given.moved)
+    terminal.warn(_repeated(table, listing))
     detector = detector_of(given)
     with terminal.progress() as progress:
         progress("opening the model", 0.0)
@@ -54,6 +55,15 @@ def embed(given: Any) -> None:
         terminal.warn([f"the memory did not suffice for {given.batch_size} images: {result.batch_size} were taken"])
     if result.unreadable:
         terminal.warn([f"{result.unreadable} images could not be used: {given.out / 'unreadable.csv'} lists them"])
+
+
+def _repeated(table: FaceTable, listing: str) -> list[str]:
+    """Say which faces stand in several rows: they weigh more in training, and may be in two parts."""
+    face = ["path", *(name for name in BOX if name in table.rows.columns)]
+    again = table.rows[table.rows.duplicated(face)]
+    if again.empty:
+        return []
+    return [f"{listing}: {len(again)} rows name a face of another row, the first is {again['path'].iloc[0]}"]
 
 
 def _engine(given: Any) -> Any:
