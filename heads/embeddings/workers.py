@@ -118,10 +118,15 @@ def _counted(trace: Path) -> Iterator[None]:
     with trace.open("ab") as file:
         file.write(b".")
         times = file.tell()
-    if times > ATTEMPTS:
-        raise HeadsError(f"the worker died {ATTEMPTS} times at the same images; it may need more memory, or less work")
-    yield
-    trace.unlink(missing_ok=True)
+    try:
+        if times > ATTEMPTS:
+            raise HeadsError(
+                f"the worker died {ATTEMPTS} times at the same images; it may need more memory, or less work"
+            )
+        yield
+    finally:
+        # Who gets here has not died: neither a failure nor the next round may count as that.
+        trace.unlink(missing_ok=True)
 
 
 @dataclass
