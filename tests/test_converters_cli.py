@@ -6,7 +6,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -15,11 +14,11 @@ import converters
 import prototxt
 import stub_target
 from cases import caffe_case, matconvnet_case
+from command_lines import Ended, Run, typed
 from converters import cli, formats, options, support
 from converters.command_line import arguments, commands
 from converters.doctor import diagnosis
 from converters.errors import MissingLibraryError
-from converters.files import interrupts
 from converters.options import Options
 
 CONVERSIONS = tuple(f"{source}-to-{target}" for source in ("caffe", "mat") for target in ("keras", "torch", "onnx"))
@@ -32,31 +31,13 @@ SHARED_OPTIONS = (
 TINY = prototxt.find("vgg-face-tiny")
 
 
-class Ended(NamedTuple):
-    status: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Ended]
-
-
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Run the command line in this process, with a target made of NumPy beside the others."""
     monkeypatch.setitem(formats.TARGETS, "stub", stub_target.TARGET)
     monkeypatch.setitem(commands.COMMANDS, "caffe-to-stub", commands._conversion("caffe", "stub", "To the stub."))
-    for touching_signals in ("install", "ignore"):
-        monkeypatch.setattr(interrupts, touching_signals, lambda: None)
     monkeypatch.setenv("COLUMNS", "80")
-
-    def run(*words: object) -> Ended:
-        monkeypatch.setattr(sys, "argv", ["convert", *map(str, words)])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        return Ended(int(end.value.code or 0), *capsys.readouterr())
-
-    return run
+    return typed("convert", cli.main, monkeypatch, capsys)
 
 
 def convert_tiny(run: Run, folder: Path, *more: object) -> Ended:

@@ -3,17 +3,15 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import keras
 import onnx
 import pytest
 import torch
 
+from command_lines import Run, typed
 from converters import cli
-from converters.files import interrupts
 
 ARTEFACTS = {
     "caffe-to-onnx": ("net.onnx", {"net.onnx", "net.onnx.certificate.json"}),
@@ -22,28 +20,10 @@ ARTEFACTS = {
 }
 
 
-class Ended(NamedTuple):
-    status: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Ended]
-
-
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    for touching_signals in ("install", "ignore"):
-        monkeypatch.setattr(interrupts, touching_signals, lambda: None)
     monkeypatch.chdir(tmp_path)
-
-    def run(*words: object) -> Ended:
-        monkeypatch.setattr(sys, "argv", ["convert", *map(str, words)])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        return Ended(int(end.value.code or 0), *capsys.readouterr())
-
-    return run
+    return typed("convert", cli.main, monkeypatch, capsys)
 
 
 @pytest.mark.parametrize("command", ARTEFACTS)

@@ -5,9 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import onnxruntime
@@ -15,34 +13,16 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from converters.files import interrupts
+from command_lines import Run, typed
 from heads import cli
 from heads.command_line.commands import COMMANDS, DATA_COMMANDS
 
 EMBED = ("--node", "pool3", "--node", "fc6", "--channel-order", "BGR", "--mean", "129,105,94", "--crop", "box")
 
 
-class Ended(NamedTuple):
-    status: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Ended]
-
-
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    for touching_signals in ("install", "ignore"):
-        monkeypatch.setattr(interrupts, touching_signals, lambda: None)
-
-    def run(*words: object) -> Ended:
-        monkeypatch.setattr(sys, "argv", ["heads", *map(str, words)])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        return Ended(int(end.value.code or 0), *capsys.readouterr())
-
-    return run
+    return typed("heads", cli.main, monkeypatch, capsys)
 
 
 @pytest.fixture(scope="module")
@@ -122,10 +102,11 @@ def test_a_head_is_evaluated_and_reported(at: Path, run: Run) -> None:
     assert done.status == 0, done.err
     assert "undefined" in done.out and "tone=" in done.out
     assert (at / "report/report.html").stat().st_size > 10_000
-    told = json.loads((at / "head/evaluation.json").read_text())
-    assert told["facts"]["split"] == "test"
+    told = json.loads((at / "head/evaluation-test.json").read_text())
+    assert told["facts"]["split"] == "test" and not any("optimistic" in line for line in told["warnings"])
     optimistic = run("evaluate", "head", "embeddings", "--split", "val")
     assert "the figures are optimistic" in optimistic.err
+    assert json.loads((at / "head/evaluation-test.json").read_text()) == told
 
 
 @pytest.mark.usefixtures("at")

@@ -204,7 +204,7 @@ OPTIONS = {
     ),
     "certificate": _option(Path, None, "Where the proof goes.", metavar="PATH"),
     "evaluation": _option(
-        Path, None, "The evaluation to state (default: the last one of this head).", "--evaluation", metavar="JSON"
+        Path, None, "The evaluation to state, else the last one on test, or val.", "--evaluation", metavar="JSON"
     ),
     "force": _option(bool, False, "Replace what exists.", "--force", panel=PRINT),
     "json": _option(bool, False, "Print one JSON document.", "--json", panel=PRINT),

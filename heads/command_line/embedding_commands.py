@@ -81,7 +81,7 @@ def _engine(given: Any) -> Any:
 def _options(given: Any) -> Any:
     from heads.embeddings.extraction import EmbedOptions
 
-    return EmbedOptions(crop_of(given), given.batch_size, given.threads)
+    return EmbedOptions(crop_of(given.crop, given), given.batch_size, given.threads)
 
 
 def _stated(given: Any) -> Any:
@@ -94,8 +94,8 @@ def _stated(given: Any) -> Any:
     return Stated(given.channel_order or None, mean or None, arg.numbers(given.scale, "--scale") or None)
 
 
-def crop_of(given: Any) -> Crop:
-    """Return which part of an image is the face."""
+def crop_of(kind: str, given: Any) -> Crop:
+    """Return which part of an image is the face: a kind of crop with the settings that are given."""
     settings: dict[str, Any] = {}
     if given.crop_rows:
         settings["rows"] = list(arg.between(given.crop_rows, "--crop-rows"))
@@ -103,7 +103,7 @@ def crop_of(given: Any) -> Crop:
         settings["columns"] = list(arg.between(given.crop_columns, "--crop-columns"))
     if given.margin is not None:
         settings["margin"] = given.margin
-    return Crop(getattr(given, "crop", "") or given.face_crop, settings)
+    return Crop(kind, settings)
 
 
 def detector_of(given: Any) -> Any:

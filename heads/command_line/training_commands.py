@@ -9,7 +9,8 @@ from heads.command_line import arguments as arg
 from heads.errors import DataError, UsageError
 from heads.models.head import Head, load_head
 
-EVALUATION = "evaluation.json"
+# A head's evaluations are kept beside it, one for each split; the first that is there counts.
+EVALUATIONS = {split: f"evaluation-{split}.json" for split in ("test", "val", "train")}
 
 
 def train(given: Any) -> None:
@@ -22,8 +23,9 @@ def train(given: Any) -> None:
     options = _train_options(given)
     with terminal.progress() as progress:
         progress("reading embeddings", 0.0)
-        done = trained(load_labelled(given.embeddings), recipes, options, given.out, progress)
-    terminal.warn(done.warnings)
+        labelled = load_labelled(given.embeddings)
+        done = trained(labelled, recipes, options, given.out, progress)
+    terminal.warn([*labelled.table.malformed, *done.warnings])
     if given.json:
         terminal.say_json(
             {
@@ -41,13 +43,12 @@ def train(given: Any) -> None:
             terminal.say(_spread(told))
     negative, positive = done.head.labels
     how = done.head.calibration
-    band = f", says nothing between {how.abstain_from:.3g} and {how.abstain_to:.3g}" * (
-        how.abstain_from < how.abstain_to
-    )
     terminal.say(
         f"chose {done.head.recipe} ({done.head.parameters:,} parameters); it tells {positive} from {negative}, and "
-        f"gives the probability of {positive}: {positive} is said from {how.threshold:g} on{band}"
+        f"gives the probability of {positive}: {positive} is said from {how.threshold:g} on"
     )
+    if how.abstain_from < how.abstain_to:
+        terminal.say(f"between {how.abstain_from:.3g} and {how.abstain_to:.3g} it says nothing")
     terminal.say(f"wrote {given.out}{', going on from where it was stopped' if done.resumed else ''}")
 
 
@@ -114,6 +115,7 @@ def _told(name: str, value: Any) -> Any:
 
 def evaluate(given: Any) -> None:
     """Measure a head on faces that it was not trained on."""
+    from heads.embeddings.loading import load_labelled
     from heads.metrics import EvaluateOptions, compare
     from heads.metrics import evaluate as evaluated
     from heads.reports.document import as_json, comparison_json
@@ -123,25 +125,26 @@ def evaluate(given: Any) -> None:
     options = EvaluateOptions(by=arg.listed(given.by_groups), seed=given.seed, resamples=given.resamples)
     with terminal.progress() as progress:
         progress("reading embeddings", 0.0)
-        scores, part = _scores(head, given)
-        other = load_head(given.against) if given.against else None
-        others = _scores(other, given)[0] if other else None
+        part = load_labelled(given.embeddings, given.moved).part(given.part)
+        scores = _scores(head, part)
+        others = _scores(load_head(given.against), part) if given.against else None
         progress("resampling", 0.0)
         found = evaluated(scores, options)
         compared = (
             compare(scores, others, names=(str(given.head), str(given.against)), options=options) if others else None
         )
     told = as_json(found, _facts(head, given, part))
+    told["warnings"] += _optimistic(given.part)
     told |= {"comparison": comparison_json(compared)} if compared else {}
-    _keep(given, told)
     files = _report(found, given, head, part, compared) if given.report else []
+    _keep(given, told)
     if given.json:
         terminal.say_json({**told, "files": [str(path) for path in files]})
         return
     terminal.say(markdown(found))
     if compared:
         terminal.say(comparison_markdown(compared))
-    terminal.warn([*found.warnings, *_optimistic(given.part)])
+    terminal.warn(told["warnings"])
     if files:
         page = given.report / "report.html"
         begin = f"; begin with {page}" if page in files else ""
@@ -157,21 +160,19 @@ def _optimistic(part: str) -> list[str]:
     return [told[part]] if part in told else []
 
 
-def _scores(head: Head, given: Any) -> tuple[Any, Any]:
-    """Return what a head says of the faces of one split, and these faces; those without a label are left out."""
-    from heads.embeddings.loading import load_labelled
+def _scores(head: Head, part: Any) -> Any:
+    """Return what a head says of the faces of one split; those without a label of it are left out."""
     from heads.metrics import scores_of
     from heads.models.inference import probabilities
 
-    part = load_labelled(given.embeddings, given.moved).part(given.part)
     known = part.table.rows["label"].isin(head.labels).to_numpy()
     if not known.any():
-        raise DataError(f"no face of the split '{given.part}' is labelled {' or '.join(head.labels)}")
+        raise DataError(f"no face of the split is labelled {' or '.join(head.labels)}")
     if not known.all():
         terminal.warn([f"{int((~known).sum())} faces have no label of this head and are left out"])
-    part = part.where(known)
-    said = probabilities(head, part.vectors, part.spec)
-    return scores_of(part.table, said, head.labels, head.calibration), part
+    labelled = part.where(known)
+    said = probabilities(head, labelled.vectors, labelled.spec)
+    return scores_of(labelled.table, said, head.labels, head.calibration)
 
 
 def _facts(head: Head, given: Any, part: Any) -> dict[str, Any]:
@@ -190,10 +191,10 @@ def _facts(head: Head, given: Any, part: Any) -> dict[str, Any]:
 
 
 def _keep(given: Any, told: dict[str, Any]) -> None:
-    """Keep the last evaluation beside the head, for its model card."""
+    """Keep the last evaluation on this split beside the head, for its model card."""
     from converters.files.staging import Stage, commit
 
-    with Stage(given.head / EVALUATION, force=True) as stage:
+    with Stage(given.head / EVALUATIONS[given.part], force=True) as stage:
         with stage.writing():
             stage.path.write_text(json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
         commit([stage])

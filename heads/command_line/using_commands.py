@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from converters.command_line import terminal
-from heads.command_line.training_commands import EVALUATION
+from heads.command_line.training_commands import EVALUATIONS
 from heads.errors import DataError, HeadsError
 from heads.models.head import Head, load_head
 
@@ -14,6 +14,7 @@ def predict(given: Any) -> None:
     from heads.command_line.embedding_commands import detector_of
     from heads.prediction import describe
     from heads.prediction import predict as predicted
+    from heads.prediction.wording import as_json
 
     head = load_head(given.needed_head)
     paths = _images(given.faces)
@@ -29,7 +30,7 @@ def predict(given: Any) -> None:
             progress=lambda done, count: progress("predicting", done / count),
         )
     if given.json:
-        terminal.say_json([{**vars(one), "path": str(one.path)} for one in found])
+        terminal.say_json([as_json(one, head) for one in found])
     else:
         for one in found:
             terminal.say(describe(one, head))
@@ -60,7 +61,7 @@ def _backbone(head: Head, given: Any) -> Any:
 def _crop(given: Any) -> Any:
     from heads.command_line.embedding_commands import crop_of
 
-    return crop_of(given) if given.face_crop else None
+    return crop_of(given.face_crop, given) if given.face_crop else None
 
 
 def export(given: Any) -> None:
@@ -104,8 +105,8 @@ def card(given: Any) -> None:
     """Write a head's model card."""
     from heads.card import write_card
 
-    kept = given.head / EVALUATION
-    evaluation = given.evaluation or (kept if kept.exists() else None)
+    kept = [path for path in (given.head / name for name in EVALUATIONS.values()) if path.exists()]
+    evaluation = given.evaluation or next(iter(kept), None)
     if evaluation is None:
         terminal.warn(["no evaluation of this head is there: the card says so; `heads evaluate` makes one"])
     written = write_card(given.head, given.out, evaluation, force=given.force)
