@@ -1,1 +1,1 @@
-"""Measurements of the project itself."""
+"""Benchmarks of a network over runtimes, whose tables can be believed: `bench`, the same as `python -m benchmarks`."""

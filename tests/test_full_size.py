@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import full_size_model
+from benchmarks.studies import full_size_model
 from cases import vggface_full
 from converters.from_caffe import read_caffe
 from converters.ir import Graph

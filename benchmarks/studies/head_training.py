@@ -1,6 +1,6 @@
 """Speed of training many heads in one pass, as ratios within one run.
 
-    python -m benchmarks.head_training [--faces 30000] [--dimension 2622] [--heads 20] [--rounds 3]
+    python -m benchmarks.studies.head_training [--faces 30000] [--dimension 2622] [--heads 20] [--rounds 3]
 
 The recipe logits-16-16 with batches of 32 on embeddings drawn at random: our trainer with all heads (seeds x learning
 rates) in one pass, `keras.Model.fit` with one head, a plain loop in PyTorch with one head. Each measures validation

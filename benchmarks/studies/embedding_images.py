@@ -1,6 +1,6 @@
 """Synthetic images in any number, and a process that embeds them with a network of one matrix product.
 
-python -m benchmarks.embedding_images IMAGES COUNT FOLDER
+python -m benchmarks.studies.embedding_images IMAGES COUNT FOLDER
 """
 
 import sys

@@ -1,6 +1,6 @@
 """Embedding against the bare network, and its memory as the number of images grows, as ratios within one run.
 
-    python -m benchmarks.embedding_throughput [--model MODEL...] [--images 64] [--batch-size 8] [--rounds 3]
+    python -m benchmarks.studies.embedding_throughput [--model MODEL...] [--images 64] [--batch-size 8] [--rounds 3]
                                               [--counts 1000 10000 100000] [--folder DIR]
 
 Prints two Markdown tables. The first compares `embed` (reading, decoding, preparing, network, writing) with the network
@@ -21,9 +21,9 @@ from pathlib import Path
 import numpy as np
 
 import prototxt
-from benchmarks import full_size_model
-from benchmarks.embedding_images import table_of, write_images
-from benchmarks.processes import Measured, measure
+from benchmarks.studies import full_size_model
+from benchmarks.studies.embedding_images import table_of, write_images
+from benchmarks.studies.processes import Measured, measure
 from heads.backbones.backbone import Backbone
 from heads.backbones.opening import open_backbone
 from heads.backbones.stating import Stated
@@ -110,7 +110,7 @@ def memory(folder: Path, counts: Sequence[int]) -> str:
 
 def _run(folder: Path, count: int) -> Measured:
     words = [str(folder / "thumbnails"), str(count), str(folder / "embeddings")]
-    return measure([sys.executable, "-m", "benchmarks.embedding_images", *words])
+    return measure([sys.executable, "-m", "benchmarks.studies.embedding_images", *words])
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """How long reading, parsing and writing take: `pytest benchmarks` (pytest-benchmark prints the table).
 
-Small networks, so that constant costs show; `python -m benchmarks.full_size` measures a full-size one.
+Small networks, so that constant costs show; `python -m benchmarks.studies.full_size` measures a full-size one.
 """
 
 from collections.abc import Callable

@@ -1,6 +1,6 @@
 """Speed and memory of the conversions on a full-size VGG-Face, as ratios within one run.
 
-    python -m benchmarks.full_size [--folder DIR] [--rounds 3]
+    python -m benchmarks.studies.full_size [--folder DIR] [--rounds 3]
 
 Prints a Markdown table. Each row is a whole process, its median over the rounds; anonymous memory is sampled while it
 runs (Linux only).
@@ -14,8 +14,8 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks import full_size_model
-from benchmarks.processes import Measured, measure
+from benchmarks.studies import full_size_model
+from benchmarks.studies.processes import Measured, measure
 
 OPENING = (
     "import sys, time; from converters.caffe.weights import read_weights; start = time.perf_counter(); "

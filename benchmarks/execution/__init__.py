@@ -1,0 +1,1 @@
+"""The parent: plans cells, starts a fresh process for each, and outlives whatever happens to it."""

@@ -1,0 +1,1 @@
+"""One cell: the process that measures it, its warm-up, its checks and its scenarios."""

@@ -1,0 +1,1 @@
+"""Micro-benchmarks by pytest-benchmark: `tox -e bench`."""

@@ -1,0 +1,1 @@
+"""What came out: the schema of results, and the folder that holds them."""

@@ -1,0 +1,1 @@
+"""Named suites: what `bench run --suite` measures."""
