@@ -6,8 +6,8 @@ from inspect import Parameter, Signature
 from typing import Annotated, Any, Literal, NamedTuple
 
 import typer
-from typer.core import TyperGroup
 
+from converters.command_line.application import group
 from converters.command_line.arguments import ALWAYS, CHANGING, CONVERSION, OPTIONS, PROVING, READING
 from converters.errors import ConversionError
 from converters.options import Options
@@ -27,23 +27,11 @@ class Command(NamedTuple):
     needed: tuple[str, ...] = ()
 
 
-class PlainGroup(TyperGroup):
-    """Lists the commands, and what is wrong with a command line, as plain text: that takes a third of the time."""
-
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(**{**settings, "rich_markup_mode": None})
-
-
 def build_app() -> typer.Typer:
     """Make the commands of the tables below."""
-    app = typer.Typer(
-        cls=PlainGroup,
-        help="Trained Caffe and MatConvNet networks to Keras, PyTorch and ONNX, proved node by node.",
+    app = group(
+        "Trained Caffe and MatConvNet networks to Keras, PyTorch and ONNX, proved node by node.",
         epilog="Try: convert caffe-to-onnx vgg-face-tiny -o vgg.onnx",
-        no_args_is_help=True,
-        add_completion=False,
-        pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
     )
     for name, command in COMMANDS.items():
         app.command(name, help=command.help)(_function(name, command))

@@ -2,27 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import typer
-
+from converters.command_line.application import NEEDED, argument, listed, option
 from heads.errors import UsageError
 
-NEEDED = object()
 READ, FACE, PRINT = "Reading", "The face in the image", "Printing"
-
-
-class Written(NamedTuple):
-    """An argument or option: the type typer sees, its default (or NEEDED), and how it is written."""
-
-    kind: Any
-    default: Any
-    how: Any
-
-
-def listed(text: str) -> tuple[str, ...]:
-    """Return the names in `a,b,c`."""
-    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def pairs(texts: Sequence[str], option: str) -> dict[str, str]:
@@ -58,157 +43,147 @@ def between(text: str, option: str) -> tuple[int, int]:
     return int(first), int(last)
 
 
-def _argument(kind: Any, metavar: str, text: str, default: Any = NEEDED) -> Written:
-    return Written(kind, default, typer.Argument(metavar=metavar, help=text, show_default=False))
-
-
-def _option(kind: Any, default: Any, text: str, *names: str, metavar: str | None = None, panel: str = "") -> Written:
-    shown = default not in ("", None, NEEDED, False) and kind != list[str]
-    written = typer.Option(*names, metavar=metavar, help=text, show_default=shown, rich_help_panel=panel or None)
-    return Written(kind, default, written)
-
-
 ARGUMENTS = {
-    "folder": _argument(Path, "DIR", "The folder of the data set."),
-    "drawn": _argument(Path, "DIR", "A folder to make."),
-    "model_and_table": _argument(
+    "folder": argument(Path, "DIR", "The folder of the data set."),
+    "drawn": argument(Path, "DIR", "A folder to make."),
+    "model_and_table": argument(
         list[str], "MODEL... TABLE",
         "A converted model, or a name, or a prototxt and a caffemodel; then the CSV that `heads split` wrote.",
     ),
-    "embeddings": _argument(Path, "EMBEDDINGS", "The folder that `heads embed` wrote."),
-    "head": _argument(Path, "HEAD", "The folder that `heads train` wrote."),
-    "faces": _argument(list[Path], "FACE...", "Images, or folders of images."),
+    "embeddings": argument(Path, "EMBEDDINGS", "The folder that `heads embed` wrote."),
+    "head": argument(Path, "HEAD", "The folder that `heads train` wrote."),
+    "faces": argument(list[Path], "FACE...", "Images, or folders of images."),
 }  # fmt: skip
 
 OPTIONS = {
-    "layout": _option(str, NEEDED, "How it is laid out; `heads data layouts` lists them.", "--layout", metavar="NAME"),
-    "images": _option(str, "", "Sub folder that holds the images.", "--images", metavar="DIR", panel=READ),
-    "files": _option(
+    "layout": option(str, NEEDED, "How it is laid out; `heads data layouts` lists them.", "--layout", metavar="NAME"),
+    "images": option(str, "", "Sub folder that holds the images.", "--images", metavar="DIR", panel=READ),
+    "files": option(
         list[str], (), "Annotation file, in the data set's folder. Can be repeated.", "--file", metavar="FILE",
         panel=READ,
     ),
-    "columns": _option(
+    "columns": option(
         list[str], (), "Which of a file's columns is our path, label, identity ... Can be repeated.", "--column",
         metavar="OURS=THEIRS", panel=READ,
     ),
-    "values": _option(
+    "values": option(
         list[str], (), "What a label found in the files means. Can be repeated.", "--value", metavar="FOUND=LABEL",
         panel=READ,
     ),
-    "splits": _option(
+    "splits": option(
         list[str], (), "Which file, folder or fold is train, val or test. Can be repeated.", "--part",
         metavar="PART=SPLIT", panel=READ,
     ),
-    "groups": _option(str, "", "Further columns to group faces by.", "--group-columns", metavar="A,B", panel=READ),
-    "age_bounds": _option(
+    "groups": option(str, "", "Further columns to group faces by.", "--group-columns", metavar="A,B", panel=READ),
+    "age_bounds": option(
         str, "", "First age of each age group but the youngest.", "--age-bounds", metavar="18,30,45,60", panel=READ
     ),
-    "identity_pattern": _option(
+    "identity_pattern": option(
         str, "", "Finds the identity in a path, as '([^/_]+)_'.", "--identity-pattern", metavar="REGEX", panel=READ
     ),
-    "separator": _option(str, "", "What stands between a file's columns.", "--separator", metavar="CHAR", panel=READ),
-    "several_faces": _option(
+    "separator": option(str, "", "What stands between a file's columns.", "--separator", metavar="CHAR", panel=READ),
+    "several_faces": option(
         bool, False, "Keep images on which a second face was found.", "--several-faces", panel=READ
     ),
-    "label_source": _option(
+    "label_source": option(
         str, "", "Who gave the labels: self-report, annotator-perceived, metadata, folder.", "--label-source",
         metavar="WHO", panel=READ,
     ),
-    "licence": _option(str, "", "The data set's licence.", "--licence", metavar="TEXT", panel=READ),
-    "people": _option(int, 60, "How many identities."),
-    "per_person": _option(int, 8, "How many images of each."),
-    "seed": _option(int, 0, "Decides everything that is drawn by lot."),
-    "near_distance": _option(
+    "licence": option(str, "", "The data set's licence.", "--licence", metavar="TEXT", panel=READ),
+    "people": option(int, 60, "How many identities."),
+    "per_person": option(int, 8, "How many images of each."),
+    "seed": option(int, 0, "Decides everything that is drawn by lot."),
+    "near_distance": option(
         int, None, "Bits of 256 in which copies of a picture may differ; -1: only equal files are copies.",
         "--near-distance", metavar="BITS",
     ),
-    "open_images": _option(bool, True, "Open every image, to find unreadable ones and copies."),
-    "out": _option(Path, NEEDED, "Where the result goes.", "-o", "--out", metavar="PATH"),
-    "val": _option(float, 0.15, "Fraction of the faces for validation."),
-    "test": _option(float, 0.15, "Fraction of the faces for the test."),
-    "by": _option(str, "auto", "What keeps faces together: auto, identity, image, official or random."),
-    "folds": _option(int, 0, "Make so many folds, in the column `fold`."),
-    "hold_out": _option(int, 0, "The fold that is the test part, from 0."),
-    "stratify": _option(str, "", "Groups to divide alike, beside the labels.", metavar="A,B"),
-    "balance": _option(str, "", "undersample: drop faces of the larger label from train.", metavar="HOW"),
-    "per_group": _option(int, 0, "Take at most so many faces of each group."),
-    "per_group_by": _option(str, "", "What those groups are: label, identity, names of groups.", metavar="A,B"),
-    "similar": _option(
+    "open_images": option(bool, True, "Open every image, to find unreadable ones and copies."),
+    "out": option(Path, NEEDED, "Where the result goes.", "-o", "--out", metavar="PATH"),
+    "val": option(float, 0.15, "Fraction of the faces for validation."),
+    "test": option(float, 0.15, "Fraction of the faces for the test."),
+    "by": option(str, "auto", "What keeps faces together: auto, identity, image, official or random."),
+    "folds": option(int, 0, "Make so many folds, in the column `fold`."),
+    "hold_out": option(int, 0, "The fold that is the test part, from 0."),
+    "stratify": option(str, "", "Groups to divide alike, beside the labels.", metavar="A,B"),
+    "balance": option(str, "", "undersample: drop faces of the larger label from train.", metavar="HOW"),
+    "per_group": option(int, 0, "Take at most so many faces of each group."),
+    "per_group_by": option(str, "", "What those groups are: label, identity, names of groups.", metavar="A,B"),
+    "similar": option(
         Path, None, "Keep faces with similar embeddings together.", "--embeddings", metavar="DIR"
     ),
-    "cosine": _option(float, 0.9, "From which cosine on embeddings are similar."),
-    "nodes": _option(
+    "cosine": option(float, 0.9, "From which cosine on embeddings are similar."),
+    "nodes": option(
         list[str], (), "A value of the network to take as embedding; several are joined, maps averaged. "
         "Without: its output.", "--node", metavar="NODE",
     ),
-    "normalize": _option(bool, False, "Make each embedding a unit vector.", "--l2-normalize"),
-    "device": _option(str, "cpu", "Where the network runs: cpu or cuda:0."),
-    "batch_size": _option(int, 32, "Images that the network takes at once; halved when memory runs out."),
-    "threads": _option(int, None, "Threads that decode, and that the network may use."),
-    "engine": _option(str, "local", "local, or ray: the same on a Ray cluster (extra `ray`)."),
-    "moved": _option(Path, None, "The folder of the images, where it has moved.", "--images", metavar="DIR"),
-    "channel_order": _option(
+    "normalize": option(bool, False, "Make each embedding a unit vector.", "--l2-normalize"),
+    "device": option(str, "cpu", "Where the network runs: cpu or cuda:0."),
+    "batch_size": option(int, 32, "Images that the network takes at once; halved when memory runs out."),
+    "threads": option(int, None, "Threads that decode, and that the network may use."),
+    "engine": option(str, "local", "local, or ray: the same on a Ray cluster (extra `ray`)."),
+    "moved": option(Path, None, "The folder of the images, where it has moved.", "--images", metavar="DIR"),
+    "channel_order": option(
         str, "", "RGB, BGR or gray, where the model does not say.", "--channel-order", metavar="ORDER"
     ),
-    "mean": _option(str, "", "Mean in the order R, G, B, where the model does not say.", metavar="R,G,B"),
-    "scale": _option(str, "", "Factor, or one for each channel, where the model does not say.", metavar="S"),
-    "crop": _option(str, "none", "none, centre, fixed, box, landmarks or detected.", metavar="KIND", panel=FACE),
-    "face_crop": _option(
+    "mean": option(str, "", "Mean in the order R, G, B, where the model does not say.", metavar="R,G,B"),
+    "scale": option(str, "", "Factor, or one for each channel, where the model does not say.", metavar="S"),
+    "crop": option(str, "none", "none, centre, fixed, box, landmarks or detected.", metavar="KIND", panel=FACE),
+    "face_crop": option(
         str, "", "Another crop than that of the embeddings: none, centre, fixed, detected.", "--crop", metavar="KIND",
         panel=FACE,
     ),
-    "crop_rows": _option(str, "", "For fixed: rows of pixels.", metavar="30:200", panel=FACE),
-    "crop_columns": _option(str, "", "For fixed: columns of pixels.", metavar="4:174", panel=FACE),
-    "margin": _option(
+    "crop_rows": option(str, "", "For fixed: rows of pixels.", metavar="30:200", panel=FACE),
+    "crop_columns": option(str, "", "For fixed: columns of pixels.", metavar="4:174", panel=FACE),
+    "margin": option(
         float, None, "For box and detected: what is added at each side, as a fraction of the face.", panel=FACE
     ),
-    "detector": _option(
+    "detector": option(
         Path, None, "For detected: the folder with MTCNN's det1, det2, det3 (.prototxt, .caffemodel).", metavar="DIR",
         panel=FACE,
     ),
-    "recipes": _option(
+    "recipes": option(
         list[str], NEEDED, "A recipe's name, or a TOML file of your own. Can be repeated.", "--recipe", metavar="NAME"
     ),
-    "positive": _option(str, "", "The label that probabilities are of, else the alphabet's last.", metavar="LABEL"),
-    "framework": _option(str, "torch", "torch or keras."),
-    "seeds": _option(int, 1, "Train so many heads of each recipe, and say how they spread."),
-    "learning_rates": _option(str, "", "Learning rates to try, in place of the recipe's.", metavar="A,B"),
-    "selection": _option(str, "loss", "What is best on validation: loss, accuracy, macro or worst-group."),
-    "group": _option(str, "", "The groups of --selection worst-group.", metavar="NAME"),
-    "class_weights": _option(str, "none", "none, or balanced: both labels weigh the same."),
-    "threshold": _option(str, "half", "A probability, half, or what it maximises: balanced-accuracy or f1."),
-    "abstain_accuracy": _option(float, None, "Abstain so that the rest reaches this accuracy on validation."),
-    "abstain_band": _option(str, "", "Abstain between these probabilities.", metavar="LOW,HIGH"),
-    "initialisation_seed": _option(int, 0, "Seed of the first weights."),
-    "order_seed": _option(int, 0, "Seed of the order of the faces."),
-    "dropout_seed": _option(int, 0, "Seed of dropout."),
-    "by_groups": _option(str, "", "Groups to report on, and their crossings.", "--by", metavar="A,B"),
-    "part": _option(str, "test", "Which faces: train, val or test.", "--split", metavar="SPLIT"),
-    "report": _option(
+    "positive": option(str, "", "The label that probabilities are of, else the alphabet's last.", metavar="LABEL"),
+    "framework": option(str, "torch", "torch or keras."),
+    "seeds": option(int, 1, "Train so many heads of each recipe, and say how they spread."),
+    "learning_rates": option(str, "", "Learning rates to try, in place of the recipe's.", metavar="A,B"),
+    "selection": option(str, "loss", "What is best on validation: loss, accuracy, macro or worst-group."),
+    "group": option(str, "", "The groups of --selection worst-group.", metavar="NAME"),
+    "class_weights": option(str, "none", "none, or balanced: both labels weigh the same."),
+    "threshold": option(str, "half", "A probability, half, or what it maximises: balanced-accuracy or f1."),
+    "abstain_accuracy": option(float, None, "Abstain so that the rest reaches this accuracy on validation."),
+    "abstain_band": option(str, "", "Abstain between these probabilities.", metavar="LOW,HIGH"),
+    "initialisation_seed": option(int, 0, "Seed of the first weights."),
+    "order_seed": option(int, 0, "Seed of the order of the faces."),
+    "dropout_seed": option(int, 0, "Seed of dropout."),
+    "by_groups": option(str, "", "Groups to report on, and their crossings.", "--by", metavar="A,B"),
+    "part": option(str, "test", "Which faces: train, val or test.", "--split", metavar="SPLIT"),
+    "report": option(
         Path, None, "A folder for the report: pictures, tables, one HTML page.", "-o", "--out", metavar="DIR"
     ),
-    "marks": _option(
+    "marks": option(
         list[str], (), "Colour the report's table of runs where this holds, as in val_accuracy>=0.9. Can be repeated.",
         "--mark", metavar="NAME>=N",
     ),
-    "against": _option(Path, None, "Another head, to compare on the same faces.", metavar="HEAD"),
-    "resamples": _option(int, 1000, "Resamples of each bootstrap."),
-    "needed_head": _option(Path, NEEDED, "The folder that `heads train` wrote.", "--head", metavar="HEAD"),
-    "backbone": _option(
+    "against": option(Path, None, "Another head, to compare on the same faces.", metavar="HEAD"),
+    "resamples": option(int, 1000, "Resamples of each bootstrap."),
+    "needed_head": option(Path, NEEDED, "The folder that `heads train` wrote.", "--head", metavar="HEAD"),
+    "backbone": option(
         list[str], (), "The network, where it is not the one recorded: as for `heads embed`. Repeat for two files.",
         "--backbone", metavar="MODEL",
     ),
-    "with_backbone": _option(bool, False, "Take pixels: backbone and head in one file.", "--with-backbone"),
-    "evidence": _option(
+    "with_backbone": option(bool, False, "Take pixels: backbone and head in one file.", "--with-backbone"),
+    "evidence": option(
         Path, None, "Embeddings to recognise a backbone of another sha256 by.", "--embeddings", metavar="DIR"
     ),
-    "certificate": _option(Path, None, "Where the proof goes.", metavar="PATH"),
-    "evaluation": _option(
+    "certificate": option(Path, None, "Where the proof goes.", metavar="PATH"),
+    "evaluation": option(
         Path, None, "The evaluation to state, else the last one on test, or val.", "--evaluation", metavar="JSON"
     ),
-    "force": _option(bool, False, "Replace what exists.", "--force", panel=PRINT),
-    "json": _option(bool, False, "Print one JSON document.", "--json", panel=PRINT),
-    "verbose": _option(
+    "force": option(bool, False, "Replace what exists.", "--force", panel=PRINT),
+    "json": option(bool, False, "Print one JSON document.", "--json", panel=PRINT),
+    "verbose": option(
         bool, False, "Show where an unexpected failure comes from.", "-v", "--verbose", panel=PRINT
     ),
 }  # fmt: skip

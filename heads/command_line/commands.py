@@ -1,76 +1,20 @@
 """The commands: what each is told, what it does, and how its result is shown."""
 
-from collections.abc import Callable, Mapping
-from importlib import import_module
-from inspect import Parameter, Signature
-from types import SimpleNamespace
-from typing import Annotated, Any, NamedTuple
-
 import typer
 
-from converters.command_line.commands import PlainGroup
-from heads.command_line.arguments import ALWAYS, ARGUMENTS, NEEDED, OPTIONS, Written
-
-HERE = "heads.command_line"
-
-
-class Command(NamedTuple):
-    """One command: the module and the function that do it, its help, and what it takes."""
-
-    module: str
-    function: str
-    help: str
-    arguments: tuple[str, ...] = ()
-    options: tuple[str, ...] = ()
+from converters.command_line.application import Command, Tables, group
+from heads.command_line.arguments import ALWAYS, ARGUMENTS, OPTIONS
 
 
 def build_app() -> typer.Typer:
     """Make the commands of the tables below."""
-    app = _group("Small classifiers on the embeddings of a converted face network: data, training, evaluation, export.")
-    _fill(app, COMMANDS)
-    data = _group("Data sets of faces.")
-    _fill(data, DATA_COMMANDS)
-    app.add_typer(data, name="data")
+    tables = Tables("heads.command_line", ARGUMENTS, OPTIONS, ALWAYS)
+    app = group("Small classifiers on the embeddings of a converted face network: data, training, evaluation, export.")
+    tables.fill(app, COMMANDS)
+    of_data_sets = group("Data sets of faces.")
+    tables.fill(of_data_sets, DATA_COMMANDS)
+    app.add_typer(of_data_sets, name="data")
     return app
-
-
-def _group(text: str) -> typer.Typer:
-    return typer.Typer(
-        cls=PlainGroup,
-        help=text,
-        no_args_is_help=True,
-        add_completion=False,
-        pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
-    )
-
-
-def _fill(app: typer.Typer, commands: Mapping[str, Command]) -> None:
-    for name, command in commands.items():
-        app.command(name, help=command.help)(_function(name, command))
-
-
-def _function(name: str, command: Command) -> Callable[..., None]:
-    """Return the function of a command, with a signature made of what it takes."""
-
-    def run(**given: Any) -> None:
-        act = getattr(import_module(f"{HERE}.{command.module}"), command.function)
-        act(SimpleNamespace(**given))
-
-    written = {**{key: ARGUMENTS[key] for key in command.arguments}, **{key: OPTIONS[key] for key in command.options}}
-    written |= {key: OPTIONS[key] for key in ALWAYS}
-    function: Any = run
-    function.__name__ = name
-    function.__signature__ = Signature([_parameter(key, how) for key, how in written.items()])
-    return run
-
-
-def _parameter(name: str, written: Written) -> Parameter:
-    default = Parameter.empty if written.default is NEEDED else written.default
-    if isinstance(default, tuple):
-        default = list(default)
-    kind = written.kind | None if default is None else written.kind
-    return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, written.how])
 
 
 READING = (

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from converters.command_line import terminal
+from converters.command_line.application import listed
 from heads.command_line import arguments as arg
 from heads.faces import FaceTable, write_table
 
@@ -62,7 +63,7 @@ def split(given: Any) -> None:
     from heads.splits import SplitOptions
     from heads.splits import split as divided
 
-    lists: dict[str, Any] = {name: arg.listed(getattr(given, name)) for name in ("stratify", "per_group_by")}
+    lists: dict[str, Any] = {name: listed(getattr(given, name)) for name in ("stratify", "per_group_by")}
     told = {name: getattr(given, name) for name in _names(SplitOptions) if name not in (*lists, "near_distance")}
     wanted = SplitOptions(**{**told, **lists, **_near(given)})
     check_output(given.out, force=given.force)
@@ -98,7 +99,7 @@ def _read(given: Any) -> FaceTable:
 
     told = {name: getattr(given, name) for name in _names(LayoutOptions)}
     told["files"] = tuple(given.files)
-    told["groups"] = arg.listed(given.groups)
+    told["groups"] = listed(given.groups)
     for name, option in (("columns", "--column"), ("values", "--value"), ("splits", "--part")):
         told[name] = arg.pairs(told[name], option)
     bounds = arg.numbers(told.pop("age_bounds"), "--age-bounds", int)

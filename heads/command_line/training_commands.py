@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from converters.command_line import terminal
+from converters.command_line.application import listed
 from heads.command_line import arguments as arg
 from heads.errors import DataError, UsageError
 from heads.models.head import Head, load_head
@@ -122,7 +123,7 @@ def evaluate(given: Any) -> None:
     from heads.reports.tables import comparison_markdown, markdown
 
     head = load_head(given.head)
-    options = EvaluateOptions(by=arg.listed(given.by_groups), seed=given.seed, resamples=given.resamples)
+    options = EvaluateOptions(by=listed(given.by_groups), seed=given.seed, resamples=given.resamples)
     with terminal.progress() as progress:
         progress("reading embeddings", 0.0)
         part = load_labelled(given.embeddings, given.moved).part(given.part)
