@@ -1,0 +1,65 @@
+"""The kinds of artefacts: how each is made of a network, what it depends on, and what its files are called."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import converters
+from benchmarks.artefacts.network import Network
+from converters.errors import UnsupportedError
+from converters.ir import Graph
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How a kind is made: `make` writes a graph into a folder and returns facts to record.
+
+    `files` are the files' names by role within that folder; `libraries` are the distributions that decide what comes
+    out. `any_batch` says that one file takes every batch size, where the network allows that.
+    """
+
+    make: Callable[[Graph, Path, bool], Mapping[str, Any]]
+    files: Mapping[str, str]
+    libraries: tuple[str, ...]
+
+
+def converted(target: str, name: str, **options: Any) -> Callable[[Graph, Path, bool], Mapping[str, Any]]:
+    """Return what converts a graph; the certificate of its proof lies beside the file, or in the folder."""
+
+    def make(graph: Graph, folder: Path, any_batch: bool) -> Mapping[str, Any]:
+        dynamic = ("batch",) if any_batch else ()
+        done = converters.save(graph, folder / name, target, dynamic=dynamic, **options)
+        certificate = done.certificate.relative_to(folder).as_posix() if done.certificate else ""
+        return {
+            "certificate": certificate,
+            "difference": max(trial.report.largest for trial in done.trials) if done.trials else None,
+        }
+
+    return make
+
+
+def source_files(network: Network) -> dict[str, str]:
+    """Return the original files by role."""
+    roles = ("network", "weights")
+    return {role: str(path.resolve()) for role, path in zip(roles, network.files, strict=False)}
+
+
+def caffe_files(network: Network) -> dict[str, str]:
+    """Return the original files for a reader of Caffe's; UnsupportedError for a network of another format."""
+    if network.source != "caffe":
+        raise UnsupportedError(f"{network.files[0]}: is a network of {network.source}, not of Caffe")
+    if len(network.files) != 2:
+        raise UnsupportedError(f"{network.files[0]}: comes without a caffemodel")
+    return source_files(network)
+
+
+# Kinds that are made by converting. int8 is made of "onnx", see quantization.py.
+CONVERTED: Mapping[str, Kind] = {
+    "onnx": Kind(converted("onnx", "model.onnx"), {"model": "model.onnx"}, ("onnx",)),
+    "onnx-fp16": Kind(converted("onnx", "model.onnx", dtype="float16"), {"model": "model.onnx"}, ("onnx",)),
+    "torch": Kind(converted("torch", "model"), {"folder": "model"}, ()),
+    "keras": Kind(converted("keras", "model.keras"), {"model": "model.keras"}, ("keras",)),
+}
+# Kinds that are the original files themselves.
+ORIGINAL: Mapping[str, Callable[[Network], dict[str, str]]] = {"caffe": caffe_files, "source": source_files}
