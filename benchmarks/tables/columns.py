@@ -1,0 +1,186 @@
+"""The columns of a table, described as data, and the sets of columns that have names."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.errors import UsageError
+from benchmarks.records.result import ColdStart
+from benchmarks.statistics.rows import Row, Score
+from benchmarks.tables import cell
+from benchmarks.tables.cell import Cell, Kind
+from converters.errors import did_you_mean
+
+MEBI = 1 / 2**20
+ARROWS = {"lower": "↓", "higher": "↑", "": ""}
+
+
+@dataclass(frozen=True)
+class Column:
+    """`key` names the column in CSV, where numbers stand as they were measured, in the unit that the key ends with.
+
+    `unit` is that of the head, `scale` what a number is multiplied by to have it. `read` returns what one row of all
+    shows here, or None. A `setting` that all rows share is told once, above the table.
+    """
+
+    key: str
+    title: str
+    kind: Kind
+    read: Callable[[Row, Sequence[Row]], Any]
+    unit: str = ""
+    better: str = ""
+    scale: float = 1.0
+    setting: bool = False
+
+    @property
+    def head(self) -> str:
+        """Return the title with unit and direction: "median, ms ↓"."""
+        return f"{self.title}{', ' if self.unit else ''}{self.unit} {ARROWS[self.better]}".rstrip()
+
+    def cell(self, row: Row, rows: Sequence[Row]) -> Cell | None:
+        """Return the cell of one row, None where it has nothing to show."""
+        value = self.read(row, rows)
+        return None if value is None else self.kind.show(value, self.scale)
+
+
+def group(row: Row) -> tuple[str, str, str, int, int]:
+    """Return what rows that compete with each other have in common: the order of a table, and its blocks."""
+    return row.model, row.machine, row.device, row.threads, row.batch
+
+
+def _field(name: str) -> Callable[[Row, Sequence[Row]], Any]:
+    return lambda row, _: getattr(row, name)
+
+
+def _setting(name: str, title: str, unit: str = "") -> Column:
+    return Column(name, title, cell.TEXT, lambda row, _: str(getattr(row, name)), unit, setting=True)
+
+
+def _count(name: str, title: str) -> Column:
+    return Column(name, title, cell.COUNT, _field(name), setting=True)
+
+
+def _percentile(name: str) -> Column:
+    return Column(f"{name}_ms", name, cell.PERCENTILE, _field(name), "ms", "lower")
+
+
+def _rank(row: Row, rows: Sequence[Row]) -> tuple[int, bool] | None:
+    if row.rank is None:
+        return None
+    return row.rank, sum(other.rank == row.rank and group(other) == group(row) for other in rows) > 1
+
+
+def _median(row: Row, _: Sequence[Row]) -> Any:
+    return None if row.median_ms is None else (row.median_ms, row.p50)
+
+
+def _samples(row: Row, _: Sequence[Row]) -> int | None:
+    return row.p50.n if row.p50 else None
+
+
+def _part(name: str) -> Callable[[Row, Sequence[Row]], float | None]:
+    return lambda row, _: row.cold_start_ms.get(name)
+
+
+# What passes from the start of the interpreter's work until the first answer is there.
+TO_FIRST_ANSWER = ("import_ms", "read_weights_ms", "build_ms", "first_ms")
+
+
+def _first_answer(row: Row, _: Sequence[Row]) -> float | None:
+    parts = [row.cold_start_ms[name] for name in TO_FIRST_ANSWER if name in row.cold_start_ms]
+    return sum(parts) if len(parts) == len(TO_FIRST_ANSWER) else None
+
+
+PARTS = tuple(
+    Column(f"cold_{name}", name.removesuffix("_ms").replace("_", " "), cell.NUMBER, _part(name), "ms", "lower")
+    for name in ColdStart.model_fields
+)
+_COLUMNS = (
+    _setting("machine", "machine"),
+    _setting("model", "model"),
+    Column("rank", "rank", cell.RANK, _rank),
+    Column("runner", "runner", cell.TEXT, _field("runner")),
+    Column("version", "version", cell.TEXT, _field("version")),
+    Column("call_path", "call", cell.TEXT, _field("call_path")),
+    _setting("device", "device"),
+    Column("provider", "provider", cell.TEXT, lambda row, _: row.provider or None, setting=True),
+    _setting("precision", "precision"),
+    _count("threads", "threads"),
+    _count("batch", "batch"),
+    Column("median_ms", "median", cell.MEDIAN, _median, "ms", "lower"),
+    *map(_percentile, ("p90", "p95", "p99")),
+    Column("images_per_second", "images/s", cell.ESTIMATE, _field("images_per_second"), "", "higher"),
+    Column("ratio", "speed over reference", cell.RATIO, _field("ratio"), "x", "higher"),
+    Column("share_of_peak_fraction", "of peak", cell.ESTIMATE, _field("share_of_peak"), "%", "higher", 100),
+    Column("to_first_answer_ms", "to first answer", cell.NUMBER, _first_answer, "ms", "lower"),
+    *PARTS,
+    Column("peak_memory_bytes", "peak memory", cell.NUMBER, _field("peak_memory_bytes"), "MiB", "lower", MEBI),
+    Column("gpu_peak_bytes", "peak GPU memory", cell.NUMBER, _field("gpu_peak_bytes"), "MiB", "lower", MEBI),
+    Column("parameters", "parameters", cell.NUMBER, _field("parameters"), "M", "", 1e-6, setting=True),
+    Column("multiply_adds", "MACs", cell.NUMBER, _field("multiply_adds"), "G", "", 1e-9, setting=True),
+    Column("joules_per_image", "energy", cell.ESTIMATE, _field("joules_per_image"), "J/image", "lower"),
+    Column("difference", "difference", cell.SMALL, _field("difference"), "", "lower"),
+    Column("cosine", "1 - cosine", cell.LOSS, _field("cosine"), "", "lower"),
+    Column("disagreement_per_ten_thousand", "other answers", cell.DISAGREEMENT, _field("disagreement"), "per 10 000",
+           "lower"),
+    Column("samples", "samples", cell.COUNT, _samples),
+    Column("rounds", "rounds", cell.COUNT, lambda row, _: row.rounds or None),
+    Column("verdict", "verdict", cell.VERDICT, lambda row, _: (row.verdict, row.reason)),
+)  # fmt: skip
+COLUMNS: Mapping[str, Column] = {column.key: column for column in _COLUMNS}
+
+# Columns that depend on what was measured: one for each metric of all faces, one for each metric and group.
+SCORES, GROUPS = "scores", "groups"
+WHO = ("machine", "model", "rank", "runner", "version", "call_path", "device", "provider", "precision", "threads",
+       "batch")  # fmt: skip
+SPEED = ("median_ms", "p90_ms", "p95_ms", "p99_ms", "images_per_second", "ratio", "share_of_peak_fraction")
+START = ("to_first_answer_ms", *(column.key for column in PARTS), "peak_memory_bytes", "gpu_peak_bytes")
+FAITH = ("difference", "cosine", "disagreement_per_ten_thousand")
+SETS: Mapping[str, tuple[str, ...]] = {
+    "speed": (*WHO, *SPEED, "difference", "verdict"),
+    "brief": (*WHO, "median_ms", "images_per_second", "ratio", "share_of_peak_fraction", "difference", "verdict"),
+    "memory": (*(name for name in WHO if name != "rank"), *START, "verdict"),
+    "accuracy": (*WHO, "median_ms", "ratio", *FAITH, SCORES, "verdict"),
+    "groups": (*(name for name in WHO if name != "rank"), SCORES, GROUPS, "verdict"),
+    "everything": (*WHO, "parameters", "multiply_adds", *SPEED, *START, "joules_per_image", *FAITH, SCORES, GROUPS,
+                   "samples", "rounds", "verdict"),
+}  # fmt: skip
+
+
+def chosen(columns: str, rows: Sequence[Row]) -> tuple[Column, ...]:
+    """Return the columns of a set, or those named with commas between them, in this order.
+
+    UsageError names every word that is neither.
+    """
+    names = SETS.get(columns) or tuple(name.strip() for name in columns.split(",") if name.strip())
+    known = {**COLUMNS, SCORES: None, GROUPS: None}
+    unknown = [name for name in names if name not in known]
+    if unknown or not names:
+        nearest = did_you_mean(unknown[0], [*SETS, *known]) if unknown else ""
+        raise UsageError(
+            f"there are no columns '{', '.join(unknown)}'{nearest}; sets are {', '.join(SETS)}; "
+            f"columns are {', '.join(known)}"
+        )
+    return tuple(column for name in dict.fromkeys(names) for column in _expanded(name, rows))
+
+
+def _expanded(name: str, rows: Sequence[Row]) -> tuple[Column, ...]:
+    if name not in (SCORES, GROUPS):
+        return (COLUMNS[name],)
+    found = dict.fromkeys(
+        (score.name, score.group) for row in rows for score in row.scores if bool(score.group) == (name == GROUPS)
+    )
+    return tuple(_score_column(*pair) for pair in found)
+
+
+def _score_column(name: str, of: str) -> Column:
+    words = name.replace("_", " ")
+    where = f" of {of}" if of else ""
+
+    def read(row: Row, _: Sequence[Row]) -> Score | None:
+        return next((score for score in row.scores if (score.name, score.group) == (name, of)), None)
+
+    return Column(f"{name}_fraction{f'_{of}' if of else ''}", words + where, cell.SCORE, read, "%", "higher", 100)
+
+
+__all__ = ["COLUMNS", "SETS", "Column", "chosen", "group"]
