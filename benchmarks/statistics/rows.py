@@ -1,5 +1,6 @@
 """A row of a table: one network on one runner with one setting, everything that was measured of it side by side."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
@@ -24,11 +25,15 @@ class Percentile:
 
 @dataclass(frozen=True)
 class Ratio:
-    """A speed relative to the reference row, above 1 where it is faster; `separable` False prints as `~`."""
+    """A speed relative to the reference row, above 1 where it is faster; `separable` False prints as `~`.
+
+    The reference itself is exactly 1, and separable so that it prints. `paired`: round by round within one run.
+    """
 
     estimate: Estimate
     separable: bool
     reference: str
+    paired: bool = True
 
 
 @dataclass(frozen=True)
@@ -43,17 +48,58 @@ class Disagreement:
 
 @dataclass(frozen=True)
 class Score:
-    """A metric of a head on this runner, in fractions; None as value: undefined, with its `reason`."""
+    """A metric of a head on this runner, in fractions; None as value: undefined, with its `reason`.
+
+    `group` is "" for all faces, else such as "age_group=20-39".
+    """
 
     name: str
     estimate: Estimate | None
     reason: str = ""
     group: str = ""
+    head: str = ""
+
+
+@dataclass(frozen=True)
+class FaceTest:
+    """One head on the same faces, here and on the reference row: who is right where the other is wrong.
+
+    `p` is that of McNemar's exact test; `differing` counts faces whose answers differ.
+    """
+
+    head: str
+    reference: str
+    faces: int
+    reference_only: int
+    own_only: int
+    differing: int
+    p: float
+
+
+@dataclass(frozen=True)
+class BreakEven:
+    """From which number of calls on this row costs less time in all than the reference, its start included.
+
+    `calls` None: never, or it cannot be told, with the `reason`. `low` and `high` come from the interval of the steady
+    speeds, `high` None where that has no end.
+    """
+
+    calls: int | None
+    low: int | None = None
+    high: int | None = None
+    reason: str = ""
+    reference: str = ""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a table. Figures are None where they were not measured or may not be printed; `reason` says why."""
+    """One line of a table. Figures are None where they were not measured or may not be printed; `reason` says why.
+
+    `label` names the row among those of its model, device, batch and threads. `median_ms` is the geometric mean of the
+    rounds' medians, `round_ms` these medians by "run/round", what comparisons are made of; percentiles are those of all
+    calls. `images_per_second` counts all images of a round over all time spent in calls. `noise_fraction` is the noise
+    floor of its runs. `cold_start_ms` has the keys import, read_weights, build, first, second, steady.
+    """
 
     model: str
     runner: str
@@ -88,3 +134,17 @@ class Row:
     verdict: str = "ok"
     reason: str = ""
     rounds: int = 0
+
+    @property
+    def group(self) -> tuple[str, str, str, int, int]:
+        """Return what rows that compete with each other have in common: the blocks of a table, and their order."""
+        return self.model, self.machine, self.device, self.threads, self.batch
+    label: str = ""
+    layout: str = ""
+    denormals: str = ""
+    spinning: bool = False
+    model_sha256: str = ""
+    round_ms: Mapping[str, float] = field(default_factory=dict)
+    noise_fraction: float | None = None
+    face_tests: tuple[FaceTest, ...] = ()
+    break_even: BreakEven | None = None

@@ -43,11 +43,6 @@ class Column:
         return None if value is None else self.kind.show(value, self.scale)
 
 
-def group(row: Row) -> tuple[str, str, str, int, int]:
-    """Return what rows that compete with each other have in common: the order of a table, and its blocks."""
-    return row.model, row.machine, row.device, row.threads, row.batch
-
-
 def _field(name: str) -> Callable[[Row, Sequence[Row]], Any]:
     return lambda row, _: getattr(row, name)
 
@@ -67,7 +62,7 @@ def _percentile(name: str) -> Column:
 def _rank(row: Row, rows: Sequence[Row]) -> tuple[int, bool] | None:
     if row.rank is None:
         return None
-    return row.rank, sum(other.rank == row.rank and group(other) == group(row) for other in rows) > 1
+    return row.rank, sum(other.rank == row.rank and other.group == row.group for other in rows) > 1
 
 
 def _median(row: Row, _: Sequence[Row]) -> Any:
@@ -183,4 +178,4 @@ def _score_column(name: str, of: str) -> Column:
     return Column(f"{name}_fraction{f'_{of}' if of else ''}", words + where, cell.SCORE, read, "%", "higher", 100)
 
 
-__all__ = ["COLUMNS", "SETS", "Column", "chosen", "group"]
+__all__ = ["COLUMNS", "SETS", "Column", "chosen"]

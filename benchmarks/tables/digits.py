@@ -13,8 +13,8 @@ ALONE = 3  # significant digits of a number that has no interval
 def spelled(estimate: Estimate, scale: float = 1.0, least_decimals: int | None = None) -> tuple[str, str]:
     """Return an estimate and its interval, "" where there is none, as text; each number is multiplied by `scale`.
 
-    The last digit shown is the first that the interval leaves open, or the second where that is a 1 or 2. Bounds are rounded outwards, so that what is
-    printed covers what was computed.
+    The last digit shown is the first that the interval leaves open, or the second where that is a 1 or 2. Bounds are
+    rounded outwards, so that what is printed covers what was computed.
     """
     value = estimate.value * scale
     if estimate.low is None or estimate.high is None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from benchmarks.statistics.rows import Row
 from benchmarks.tables.cell import MARKS, Cell
-from benchmarks.tables.columns import ARROWS, Column, chosen, group
+from benchmarks.tables.columns import ARROWS, Column, chosen
 
 NOTHING = Cell("-", marks=frozenset("-"))
 
@@ -71,7 +71,7 @@ def build(
     """
     ordered = sorted(rows, key=_order)
     taken = _with_machine(chosen(columns, ordered), ordered)
-    groups = [group(row) for row in ordered]
+    groups = [row.group for row in ordered]
     return Table(
         title=title,
         heads=tuple(_head(column) for column in taken),
@@ -83,7 +83,7 @@ def build(
 
 def _order(row: Row) -> tuple[object, ...]:
     median = row.median_ms.value if row.median_ms else float("inf")
-    return *group(row), not row.ok, median, row.runner, row.call_path, row.precision, row.provider, row.version
+    return *row.group, not row.ok, median, row.runner, row.call_path, row.precision, row.provider, row.version
 
 
 def _with_machine(columns: tuple[Column, ...], rows: Sequence[Row]) -> tuple[Column, ...]:
