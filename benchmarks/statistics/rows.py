@@ -134,11 +134,6 @@ class Row:
     verdict: str = "ok"
     reason: str = ""
     rounds: int = 0
-
-    @property
-    def group(self) -> tuple[str, str, str, int, int]:
-        """Return what rows that compete with each other have in common: the blocks of a table, and their order."""
-        return self.model, self.machine, self.device, self.threads, self.batch
     label: str = ""
     layout: str = ""
     denormals: str = ""
@@ -148,3 +143,8 @@ class Row:
     noise_fraction: float | None = None
     face_tests: tuple[FaceTest, ...] = ()
     break_even: BreakEven | None = None
+
+    @property
+    def group(self) -> tuple[str, str, str, int, int]:
+        """Return what rows that compete with each other have in common: the blocks of a table, and their order."""
+        return self.model, self.machine, self.device, self.threads, self.batch
