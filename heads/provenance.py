@@ -69,7 +69,19 @@ class EmbeddingSpec:
         """Return what keeps embeddings of both from being used together, one line each; empty when nothing does."""
         ours, theirs = self.to_json(), other.to_json()
         return [
-            f"{name} is {theirs[name]!r}, not {ours[name]!r}"
+            f"{WORDS.get(name, name)} {_said(theirs[name])}, expected {_said(ours[name])}"
             for name in ours
             if name not in ("model", "licence") and ours[name] != theirs[name]
         ]
+
+
+def _said(value: Any) -> str:
+    """Return a value of a spec as a message says it."""
+    if isinstance(value, Mapping):
+        return " ".join(f"{name}={_said(part)}" for name, part in value.items()) or "none"
+    if isinstance(value, list | tuple):
+        return ",".join(map(_said, value)) or "none"
+    return str(value)
+
+
+WORDS = {"model_sha256": "model with sha256"}

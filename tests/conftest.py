@@ -11,6 +11,7 @@ import importlib.util
 import os
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -79,8 +80,16 @@ class Absences:
         self.note(report)
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        if self.complete and self.skipped:
+        worker = getattr(session.config, "workeroutput", None)
+        if worker is not None:  # several processes: what only this one saw goes to the one that started it
+            worker["absences"] = {"left_out": self.left_out, "skipped": self.skipped}
+        elif self.complete and self.skipped:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        for name, rows in getattr(node, "workeroutput", {}).get("absences", {}).items():
+            getattr(self, name).extend(row for row in rows if row not in getattr(self, name))
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         for title, rows in (("left out", self.left_out), ("skipped", self.skipped)):

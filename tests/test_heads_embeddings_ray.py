@@ -157,7 +157,7 @@ def other_model(**_: Any) -> StandIn:
 
 
 def test_workers_that_open_another_model_are_refused(tmp_path: Path, images: Path) -> None:
-    with pytest.raises(MismatchError, match="the model that a worker opened is another one: model_sha256 is 'b"):
+    with pytest.raises(MismatchError, match="the model that a worker opened is another one: model with sha256 b"):
         with_ray(table_of(images, names(images)), tmp_path / "e", other_model)
 
 

@@ -304,7 +304,7 @@ def test_another_file_is_refused_where_nothing_is_left_to_compare_with(tmp_path:
     folder, _ = trained_on(written(tmp_path, "b.onnx"), tmp_path)
     (tmp_path / "b.onnx").unlink()
     other = written(tmp_path, "other.onnx", bake_preprocessing=True)
-    with pytest.raises(HeadsError, match="model_sha256 is .* --embeddings"):
+    with pytest.raises(HeadsError, match="model with sha256 .* --embeddings"):
         export(folder, tmp_path / "out.onnx", replace(WHOLE, backbone=(str(other),)))
     with pytest.raises(HeadsError, match="b.onnx"):
         export(folder, tmp_path / "out.onnx", WHOLE)

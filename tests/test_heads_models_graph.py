@@ -159,7 +159,7 @@ def test_probabilities_take_the_temperature_and_never_overflow(data: TrainingDat
 
 def test_embeddings_of_another_model_or_length_are_refused(data: TrainingData) -> None:
     head = fitted(data, "centroid")
-    with pytest.raises(MismatchError, match="model_sha256 is 'cd'"):
+    with pytest.raises(MismatchError, match="model with sha256 cd, expected"):
         logits(head, data.val_vectors, spec_of(40, "cd"))
     with pytest.raises(MismatchError, match=r"shape \[5, 39\] for a head of 40 numbers.*drawn.onnx, fc7"):
         logits(head, np.zeros((5, 39), np.float32))

@@ -46,7 +46,7 @@ def check_spec(head: Head, spec: EmbeddingSpec) -> None:
     """Refuse embeddings that were not made as the head's were; MismatchError lists every difference."""
     differences = head.embedding.differences(spec)
     if differences:
-        raise MismatchError([f"these embeddings do not belong to this head: their {line}" for line in differences])
+        raise MismatchError([f"these embeddings do not belong to this head: {line}" for line in differences])
 
 
 def _by_graph(head: Head, vectors: Array) -> Array:
