@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmarks.statistics.rows import Disagreement, Estimate, Percentile, Ratio, Score
-from benchmarks.tables.digits import alone, rounded, small, spelled
+from benchmarks.statistics.rows import BreakEven, Disagreement, Estimate, FaceTest, Percentile, Ratio, Score
+from benchmarks.tables.digits import alone, small, spelled, upwards
 
 # Marks that need a word of explanation below a table, in the order in which they are explained.
 MARKS: Mapping[str, str] = {
@@ -91,10 +91,13 @@ def _percentile(value: Percentile, scale: float) -> Cell:
     return Cell(alone(value.value * scale), raw=raw)
 
 
-def _ratio(value: Ratio, scale: float) -> Cell:
-    shown = _estimate(value.estimate, scale)
-    raw = {**shown.raw, "separable": value.separable, "reference": value.reference}
-    if value.separable:
+def _ratio(value: tuple[Ratio, bool], scale: float) -> Cell:
+    ratio, is_reference = value
+    shown = _estimate(ratio.estimate, scale)
+    raw = {**shown.raw, "separable": ratio.separable, "paired": ratio.paired, "reference": ratio.reference}
+    if is_reference:
+        return Cell("reference", raw=raw)
+    if ratio.separable:
         return Cell(shown.text, shown.interval, raw, marks=shown.marks)
     return Cell("~", shown.interval, raw, marks=shown.marks | {"~"})
 
@@ -102,8 +105,7 @@ def _ratio(value: Ratio, scale: float) -> Cell:
 def _disagreement(value: Disagreement, _: float) -> Cell:
     upper = value.upper_per_ten_thousand
     raw = {"": value.per_ten_thousand, "upper": upper, "count": value.count, "images": value.images}
-    bound = f"[≤ {rounded(upper, 1 if upper < 10 else 0, 'ROUND_CEILING')}]"
-    return Cell(alone(value.per_ten_thousand), bound, raw, marks=frozenset(["[≤ bound]"]))
+    return Cell(alone(value.per_ten_thousand), f"[≤ {upwards(upper)}]", raw, marks=frozenset(["[≤ bound]"]))
 
 
 def _score(value: Score, scale: float) -> Cell:
@@ -111,6 +113,24 @@ def _score(value: Score, scale: float) -> Cell:
         return Cell("undefined", raw={"reason": value.reason}, note=value.reason)
     shown = _estimate(value.estimate, scale, least_decimals=1)
     return Cell(shown.text, shown.interval, {**shown.raw, "reason": value.reason}, marks=shown.marks)
+
+
+def _face_test(value: FaceTest, _: float) -> Cell:
+    raw = {
+        "": value.p, "differing": value.differing, "reference_only": value.reference_only, "own_only": value.own_only,
+        "faces": value.faces,
+    }  # fmt: skip
+    return Cell(alone(value.p, 2) if value.p >= 1e-4 else "<0.0001", raw=raw)
+
+
+def _break_even(value: BreakEven, _: float) -> Cell:
+    raw = {"": value.calls, "low": value.low, "high": value.high, "reference": value.reference, "reason": value.reason}
+    if value.calls is None:
+        return Cell("none", raw=raw, note=value.reason)
+    if value.low is None:
+        return Cell(str(value.calls), raw=raw)
+    bounds = f"[{value.low}, {'never' if value.high is None else value.high}]"
+    return Cell(str(value.calls), bounds, raw, marks=frozenset(["[low, high]"]))
 
 
 def _verdict(value: tuple[str, str], _: float) -> Cell:
@@ -128,7 +148,9 @@ RANK = Kind(_rank)
 ESTIMATE = Kind(_estimate, INTERVAL)
 MEDIAN = Kind(_median, INTERVAL)
 PERCENTILE = Kind(_percentile, ("", "n", "needed"))
-RATIO = Kind(_ratio, (*INTERVAL, "separable", "reference"))
+RATIO = Kind(_ratio, (*INTERVAL, "separable", "paired", "reference"))
 DISAGREEMENT = Kind(_disagreement, ("", "upper", "count", "images"))
 SCORE = Kind(_score, (*INTERVAL, "reason"))
+FACE_TEST = Kind(_face_test, ("", "differing", "reference_only", "own_only", "faces"))
+BREAK_EVEN = Kind(_break_even, ("", "low", "high", "reference", "reason"))
 VERDICT = Kind(_verdict, ("", "reason"), left=True)

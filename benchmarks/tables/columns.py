@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from benchmarks.errors import UsageError
-from benchmarks.records.result import ColdStart
-from benchmarks.statistics.rows import Row, Score
+from benchmarks.statistics.rows import FaceTest, Ratio, Row, Score
 from benchmarks.tables import cell
 from benchmarks.tables.cell import Cell, Kind
 from converters.errors import did_you_mean
@@ -73,12 +73,18 @@ def _samples(row: Row, _: Sequence[Row]) -> int | None:
     return row.p50.n if row.p50 else None
 
 
+def _ratio(row: Row, _: Sequence[Row]) -> tuple[Ratio, bool] | None:
+    if row.ratio is None:
+        return None
+    return row.ratio, bool(row.label) and row.ratio.reference == row.label
+
+
 def _part(name: str) -> Callable[[Row, Sequence[Row]], float | None]:
     return lambda row, _: row.cold_start_ms.get(name)
 
 
 # What passes from the start of the interpreter's work until the first answer is there.
-TO_FIRST_ANSWER = ("import_ms", "read_weights_ms", "build_ms", "first_ms")
+TO_FIRST_ANSWER = ("import", "read_weights", "build", "first")
 
 
 def _first_answer(row: Row, _: Sequence[Row]) -> float | None:
@@ -87,8 +93,8 @@ def _first_answer(row: Row, _: Sequence[Row]) -> float | None:
 
 
 PARTS = tuple(
-    Column(f"cold_{name}", name.removesuffix("_ms").replace("_", " "), cell.NUMBER, _part(name), "ms", "lower")
-    for name in ColdStart.model_fields
+    Column(f"cold_{name}_ms", name.replace("_", " "), cell.NUMBER, _part(name), "ms", "lower")
+    for name in (*TO_FIRST_ANSWER, "second", "steady")
 )
 _COLUMNS = (
     _setting("machine", "machine"),
@@ -100,15 +106,19 @@ _COLUMNS = (
     _setting("device", "device"),
     Column("provider", "provider", cell.TEXT, lambda row, _: row.provider or None, setting=True),
     _setting("precision", "precision"),
+    Column("layout", "layout", cell.TEXT, lambda row, _: row.layout or None, setting=True),
+    Column("denormals", "denormals", cell.TEXT, lambda row, _: row.denormals or None, setting=True),
+    Column("spinning", "spinning", cell.TEXT, lambda row, _: "yes" if row.spinning else "no", setting=True),
     _count("threads", "threads"),
     _count("batch", "batch"),
     Column("median_ms", "median", cell.MEDIAN, _median, "ms", "lower"),
     *map(_percentile, ("p90", "p95", "p99")),
     Column("images_per_second", "images/s", cell.ESTIMATE, _field("images_per_second"), "", "higher"),
-    Column("ratio", "speed over reference", cell.RATIO, _field("ratio"), "x", "higher"),
+    Column("ratio", "speed over reference", cell.RATIO, _ratio, "x", "higher"),
     Column("share_of_peak_fraction", "of peak", cell.ESTIMATE, _field("share_of_peak"), "%", "higher", 100),
     Column("to_first_answer_ms", "to first answer", cell.NUMBER, _first_answer, "ms", "lower"),
     *PARTS,
+    Column("break_even_calls", "break-even", cell.BREAK_EVEN, _field("break_even"), "calls", "lower"),
     Column("peak_memory_bytes", "peak memory", cell.NUMBER, _field("peak_memory_bytes"), "MiB", "lower", MEBI),
     Column("gpu_peak_bytes", "peak GPU memory", cell.NUMBER, _field("gpu_peak_bytes"), "MiB", "lower", MEBI),
     Column("parameters", "parameters", cell.NUMBER, _field("parameters"), "M", "", 1e-6, setting=True),
@@ -124,21 +134,28 @@ _COLUMNS = (
 )  # fmt: skip
 COLUMNS: Mapping[str, Column] = {column.key: column for column in _COLUMNS}
 
-# Columns that depend on what was measured: one for each metric of all faces, one for each metric and group.
-SCORES, GROUPS = "scores", "groups"
+# Columns that depend on what was measured, by head if there are several: one for each metric of all faces, one for each
+# metric and group, one for the test of the head's answers against those on the reference.
+SCORES, GROUPS, FACE_TESTS = "scores", "by_group", "face_tests"
 WHO = ("machine", "model", "rank", "runner", "version", "call_path", "device", "provider", "precision", "threads",
        "batch")  # fmt: skip
 SPEED = ("median_ms", "p90_ms", "p95_ms", "p99_ms", "images_per_second", "ratio", "share_of_peak_fraction")
-START = ("to_first_answer_ms", *(column.key for column in PARTS), "peak_memory_bytes", "gpu_peak_bytes")
+START = (
+    "to_first_answer_ms",
+    *(column.key for column in PARTS),
+    "break_even_calls",
+    "peak_memory_bytes",
+    "gpu_peak_bytes",
+)
 FAITH = ("difference", "cosine", "disagreement_per_ten_thousand")
 SETS: Mapping[str, tuple[str, ...]] = {
     "speed": (*WHO, *SPEED, "difference", "verdict"),
     "brief": (*WHO, "median_ms", "images_per_second", "ratio", "share_of_peak_fraction", "difference", "verdict"),
     "memory": (*(name for name in WHO if name != "rank"), *START, "verdict"),
-    "accuracy": (*WHO, "median_ms", "ratio", *FAITH, SCORES, "verdict"),
+    "accuracy": (*WHO, "median_ms", "ratio", *FAITH, SCORES, FACE_TESTS, "verdict"),
     "groups": (*(name for name in WHO if name != "rank"), SCORES, GROUPS, "verdict"),
-    "everything": (*WHO, "parameters", "multiply_adds", *SPEED, *START, "joules_per_image", *FAITH, SCORES, GROUPS,
-                   "samples", "rounds", "verdict"),
+    "everything": (*WHO, "layout", "denormals", "spinning", "parameters", "multiply_adds", *SPEED, *START, "joules_per_image", *FAITH, SCORES, FACE_TESTS,
+                   GROUPS,                   "samples", "rounds", "verdict"),
 }  # fmt: skip
 
 
@@ -148,7 +165,7 @@ def chosen(columns: str, rows: Sequence[Row]) -> tuple[Column, ...]:
     UsageError names every word that is neither.
     """
     names = SETS.get(columns) or tuple(name.strip() for name in columns.split(",") if name.strip())
-    known = {**COLUMNS, SCORES: None, GROUPS: None}
+    known = (*COLUMNS, *DYNAMIC)
     unknown = [name for name in names if name not in known]
     if unknown or not names:
         nearest = did_you_mean(unknown[0], [*SETS, *known]) if unknown else ""
@@ -160,22 +177,42 @@ def chosen(columns: str, rows: Sequence[Row]) -> tuple[Column, ...]:
 
 
 def _expanded(name: str, rows: Sequence[Row]) -> tuple[Column, ...]:
-    if name not in (SCORES, GROUPS):
-        return (COLUMNS[name],)
-    found = dict.fromkeys(
-        (score.name, score.group) for row in rows for score in row.scores if bool(score.group) == (name == GROUPS)
-    )
-    return tuple(_score_column(*pair) for pair in found)
+    return DYNAMIC[name](rows) if name in DYNAMIC else (COLUMNS[name],)
 
 
-def _score_column(name: str, of: str) -> Column:
-    words = name.replace("_", " ")
-    where = f" of {of}" if of else ""
+def _score_columns(rows: Sequence[Row], *, by_group: bool) -> tuple[Column, ...]:
+    scores = [score for row in rows for score in row.scores]
+    several = len({score.head for score in scores}) > 1
+    found = dict.fromkeys((score.name, score.head, score.group) for score in scores if bool(score.group) == by_group)
+    return tuple(_score_column(*each, named=several) for each in found)
 
+
+def _score_column(name: str, head: str, of: str, *, named: bool) -> Column:
     def read(row: Row, _: Sequence[Row]) -> Score | None:
-        return next((score for score in row.scores if (score.name, score.group) == (name, of)), None)
+        return next((score for score in row.scores if (score.name, score.head, score.group) == (name, head, of)), None)
 
-    return Column(f"{name}_fraction{f'_{of}' if of else ''}", words + where, cell.SCORE, read, "%", "higher", 100)
+    places = [part for part in (of, head if named else "") if part]
+    title = " of ".join((TITLES.get(name, name.replace("_", " ")), *places))
+    return Column("_".join((name, "fraction", *places)), title, cell.SCORE, read, "%", "higher", 100)
 
 
+def _test_columns(rows: Sequence[Row]) -> tuple[Column, ...]:
+    heads = dict.fromkeys(test.head for row in rows for test in row.face_tests)
+    return tuple(_test_column(head, named=len(heads) > 1) for head in heads)
+
+
+def _test_column(head: str, *, named: bool) -> Column:
+    def read(row: Row, _: Sequence[Row]) -> FaceTest | None:
+        return next((test for test in row.face_tests if test.head == head), None)
+
+    places = (head,) if named else ()
+    return Column("_".join(("mcnemar_p", *places)), " of ".join(("McNemar's p", *places)), cell.FACE_TEST, read)
+
+
+TITLES = {"f1": "F1", "roc_auc": "ROC AUC", "mcc": "MCC"}
+DYNAMIC: Mapping[str, Callable[[Sequence[Row]], tuple[Column, ...]]] = {
+    SCORES: partial(_score_columns, by_group=False),
+    GROUPS: partial(_score_columns, by_group=True),
+    FACE_TESTS: _test_columns,
+}
 __all__ = ["COLUMNS", "SETS", "Column", "chosen"]

@@ -39,6 +39,11 @@ def small(value: float) -> str:
     return f"1.0e{exponent + 1}" if digits == "10.0" else f"{digits}e{exponent}"
 
 
+def upwards(value: float) -> str:
+    """Return an upper bound with two significant digits, all before the decimal point, rounded up."""
+    return rounded(value, max(0, _for_significant(value, 2)), ROUND_CEILING)
+
+
 def rounded(value: float, places: int, direction: str = ROUND_HALF_EVEN) -> str:
     """Return a number with so many decimals; negative places round to tens, hundreds ..."""
     if not _finite(value):
