@@ -30,7 +30,8 @@ def test_commands_exist() -> None:
 def test_options_exist() -> None:
     """Every option that a `convert` command or a sentence names, and those of each `heads` command at its own."""
     text = CliRunner().invoke(build_app(), ["caffe-to-onnx", "--help"], env={"COLUMNS": "200"}).output
-    text += CliRunner().invoke(heads_commands.build_app(), ["embed", "--help"], env={"COLUMNS": "200"}).output
+    for command in ("embed", "evaluate"):
+        text += CliRunner().invoke(heads_commands.build_app(), [command, "--help"], env={"COLUMNS": "200"}).output
     named = set(re.findall(r"`(--[a-z0-9-]+)", README)) - {"--json"}
     assert len(named) >= 6
     assert not {option for option in named if option not in text}
