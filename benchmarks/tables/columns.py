@@ -154,8 +154,10 @@ SETS: Mapping[str, tuple[str, ...]] = {
     "memory": (*(name for name in WHO if name != "rank"), *START, "verdict"),
     "accuracy": (*WHO, "median_ms", "ratio", *FAITH, SCORES, FACE_TESTS, "verdict"),
     "groups": (*(name for name in WHO if name != "rank"), SCORES, GROUPS, "verdict"),
-    "everything": (*WHO, "layout", "denormals", "spinning", "parameters", "multiply_adds", *SPEED, *START, "joules_per_image", *FAITH, SCORES, FACE_TESTS,
-                   GROUPS,                   "samples", "rounds", "verdict"),
+    "everything": (
+        *WHO, "layout", "denormals", "spinning", "parameters", "multiply_adds", *SPEED, *START, "joules_per_image",
+        *FAITH, SCORES, FACE_TESTS, GROUPS, "samples", "rounds", "verdict",
+    ),
 }  # fmt: skip
 
 
