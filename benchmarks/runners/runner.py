@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.cells import Settings
+from benchmarks.errors import RunnerError
+from converters.errors import did_you_mean
 
 Array = NDArray[Any]
 
@@ -18,8 +20,8 @@ Array = NDArray[Any]
 class CallPath:
     """One way to call a network: a row of its own in every table.
 
-    `layout` is what it feeds; `precisions` are those that it can do at all (a device may still refuse one); `extra`
-    says in a few words what it is.
+    `layout` is what it feeds; `precisions` are those that it can do at all (a device may still refuse one); `devices`
+    are kinds of devices, without numbers; `extra` says in a few words what it is.
     """
 
     layout: str = "channels-first"
@@ -51,6 +53,8 @@ class Runner(ABC):
     packages: ClassVar[tuple[str, ...]]
     # By name; the first is what is meant where none is named.
     call_paths: ClassVar[Mapping[str, CallPath]]
+    # What can be asked for as Settings.denormals; the first is meant where nothing is.
+    denormals: ClassVar[tuple[str, ...]] = ("keep",)
 
     def __init__(self, files: Mapping[str, Path], nodes: Sequence[str], settings: Settings) -> None:
         self.files = files
@@ -118,6 +122,86 @@ class Runner(ABC):
     def facts(self) -> dict[str, Any]:
         """Return what else is worth keeping as JSON values: transposes in the graph, nodes left on the CPU ..."""
         return {}
+
+    @property
+    def call_path(self) -> CallPath:
+        """Return the call path that is asked for; RunnerError where there is no such one."""
+        wanted = self.settings.call_path
+        if wanted not in self.call_paths:
+            known = ", ".join(self.call_paths)
+            raise RunnerError(
+                f"{self} has no call path '{wanted}'{did_you_mean(wanted, self.call_paths)}; it has {known}"
+            )
+        return self.call_paths[wanted]
+
+    @property
+    def device_number(self) -> int | None:
+        """Return the number of the GPU that is asked for, None for the CPU; RunnerError for a word that is neither."""
+        kind, _, number = self.settings.device.partition(":")
+        if self.settings.device == "cpu":
+            return None
+        if kind != "cuda" or not number.isdecimal():
+            raise RunnerError(f"there is no device '{self.settings.device}'; choose cpu, or cuda:0, cuda:1 ...")
+        return int(number)
+
+    def refuse_impossible(self) -> None:
+        """Raise RunnerError, with every reason, where the call path cannot have these settings on any machine."""
+        path, asked = self.call_path, self.settings
+        kind = "cpu" if self.device_number is None else "cuda"
+        name = f"{self}, call path '{asked.call_path}',"
+        checked: list[tuple[str, str, Sequence[str]]] = [
+            ("runs on", kind, path.devices),
+            ("computes in", asked.precision, path.precisions),
+            ("is fed", asked.layout, (path.layout,)),
+            ("treats subnormal numbers so:", asked.denormals, self.denormals),
+        ]
+        problems = [
+            f"{name} {does} {' or '.join(known)}, not {wanted}"
+            for does, wanted, known in checked
+            if wanted not in known
+        ]
+        if asked.precision == "tf32" and kind == "cpu":
+            problems.append(f"{name} cannot compute in tf32 on the CPU; TF32 is a format of NVIDIA's GPUs")
+        if asked.threads < 1:
+            problems.append(f"{name} was asked for {asked.threads} threads; 1 or more are needed")
+        if problems:
+            raise RunnerError(problems)
+
+    def __str__(self) -> str:
+        return type(self).__name__
+
+
+def page_in(path: Path) -> None:
+    """Read a file through, so that what maps it or reads it afterwards finds it in memory; nothing of it is kept."""
+    buffer = bytearray(1 << 20)
+    with path.open("rb", buffering=0) as file:
+        while file.readinto(buffer):
+            pass
+
+
+def refuse_unknown(nodes: Sequence[str], known: Sequence[str], where: Path) -> None:
+    """Raise RunnerError where a model does not give a node; `known` are those that it gives."""
+    problems = [
+        f"{where}: does not give the node '{name}'{did_you_mean(name, known)}; it gives {', '.join(known[-6:])}"
+        for name in nodes
+        if name not in known
+    ]
+    if problems:
+        raise RunnerError(problems)
+
+
+def flushing(products: Array) -> str:
+    """Return "keep", "flush" or "mixed" for what a runtime made of subnormal numbers that should all be positive."""
+    zeros = int(np.count_nonzero(products == 0))
+    if zeros == 0:
+        return "keep"
+    return "flush" if zeros == products.size else "mixed"
+
+
+# What runtimes are fed to see what they do with subnormal numbers: enough that all threads take part; half of it is
+# below the smallest normal float32 (1.18e-38).
+SUBNORMAL_PROBE_SIZE = 1 << 20
+SUBNORMAL_PROBE_VALUE = 1.2e-38
 
 
 def as_float32(value: Any) -> Array:
