@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from benchmarks.statistics.digits import alone, small, spelled, upwards
 from benchmarks.statistics.rows import BreakEven, Disagreement, Estimate, FaceTest, Percentile, Ratio, Score
-from benchmarks.tables.digits import alone, small, spelled, upwards
 
 # Marks that need a word of explanation below a table, in the order in which they are explained.
 MARKS: Mapping[str, str] = {
