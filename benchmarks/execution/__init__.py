@@ -1,1 +1,19 @@
-"""The parent: plans cells, starts a fresh process for each, and outlives whatever happens to it."""
+"""From what a person asks for to results: the plan, one process for each cell and round, and what became of it.
+
+    planned = plan(Request(suite="cpu"))
+    summary = run(planned, Path("results"), resume=True)
+
+No framework is imported here: whatever is measured is measured in a child process.
+"""
+
+from benchmarks.execution.cell import Cell, LeftOut, Plan, Step
+from benchmarks.execution.planning import plan
+from benchmarks.execution.progress import Progress
+from benchmarks.execution.request import Request, group_models
+from benchmarks.execution.running import Summary, run, seconds_of
+from benchmarks.execution.runtimes import Found, list_runners
+
+__all__ = [
+    "Cell", "Found", "LeftOut", "Plan", "Progress", "Request", "Step", "Summary", "group_models", "list_runners",
+    "plan", "run", "seconds_of",
+]  # fmt: skip

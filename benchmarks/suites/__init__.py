@@ -1,1 +1,6 @@
-"""Named suites: what `bench run --suite` measures."""
+"""Suites: named choices of what is measured, as TOML files that anybody may add to."""
+
+from benchmarks.suites.reading import built_in, load_suite
+from benchmarks.suites.suite import Suite
+
+__all__ = ["Suite", "built_in", "load_suite"]

@@ -1,0 +1,144 @@
+"""One turn of one cell: its task, its process, and the result whatever becomes of that."""
+
+import json
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from benchmarks.artefacts.request import Answer
+from benchmarks.cells import TOLERANCES, Task, configuration_hash
+from benchmarks.execution import child, environment, outcome
+from benchmarks.execution.cell import TIMED, Plan, Step
+from benchmarks.machine import facts, load, software
+from benchmarks.records.result import Measured, Result
+from benchmarks.runners import load as load_runner
+
+# What of a task says where files lie, or how long is waited, and so decides no figure.
+NO_FIGURE = ("files", "probe", "head", "faces")
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What is the same for all turns of a run."""
+
+    run: str
+    machine: Mapping[str, Any]
+    code_sha256: str
+    commit: software.Commit
+    answers: Mapping[tuple[str, ...], Answer]
+    inputs: Mapping[str, str]
+
+
+class Turn:
+    """One step of a plan, ready to be run."""
+
+    def __init__(self, plan: Plan, step: Step, surroundings: Surroundings) -> None:
+        self.plan = plan
+        self.step = step
+        self.surroundings = surroundings
+        cell = step.cell
+        self._runner = load_runner(cell.runner)
+        self._answer = surroundings.answers[cell.model] if cell.model else Answer(input_shape=(1, 1, 1))
+
+    @cached_property
+    def task(self) -> Task:
+        """Return what the measuring process is told; its files are missing where they could not be made."""
+        cell, answer, request = self.step.cell, self._answer, self.plan.request
+        channels, height, width = answer.input_shape
+        with_head = cell.scenario == "accuracy"
+        return Task(
+            model=answer.model,
+            runner=cell.runner,
+            settings=cell.settings,
+            batch=cell.batch,
+            scenario=cell.scenario,
+            files=answer.files_for(cell.kind, cell.batch),
+            nodes=answer.nodes,
+            input_shape=(channels, height, width),
+            probe=answer.probe,
+            tolerance=TOLERANCES[cell.settings.precision],
+            limits=self.plan.limits,
+            seed=request.seed,
+            head=str(Path(request.head).resolve()) if with_head else "",
+            faces=str(Path(request.faces).resolve()) if with_head else "",
+        )
+
+    @cached_property
+    def variables(self) -> dict[str, str]:
+        """Return the environment variables that are set for this cell."""
+        settings = self.step.cell.settings
+        return environment.variables(settings.threads, self._runner.environment(settings))
+
+    @cached_property
+    def configuration(self) -> dict[str, Any]:
+        """Return all that decides the figures, as JSON values; it does not change from round to round."""
+        told = {name: value for name, value in self.task.to_json().items() if name not in NO_FIGURE}
+        told["limits"] = {name: value for name, value in told["limits"].items() if name != "timeout_seconds"}
+        found = {
+            "task": told,
+            "model_sha256": self._answer.model_sha256,
+            "inputs": dict(self.surroundings.inputs) if self.step.cell.scenario == "accuracy" else {},
+            "versions": software.versions([*self._runner.packages, "numpy"]),
+            "environment": self.variables,
+            "machine": dict(self.surroundings.machine),
+            "code_sha256": self.surroundings.code_sha256,
+        }
+        plain: dict[str, Any] = json.loads(json.dumps(found))
+        return plain
+
+    @property
+    def key(self) -> str:
+        """Return the key that the result will have."""
+        return f"{configuration_hash(self.configuration)}{self.step.twin.lower()}-{self.step.round}"
+
+    def run(self) -> Result:
+        """Measure, or find out why that cannot be; only an interruption raises."""
+        cell = self.step.cell
+        began = datetime.now(UTC)
+        unmade = self._answer.reason(cell.kind, cell.batch) if cell.model else ""
+        if unmade:
+            return self._result(began, outcome.unmade(cell.kind, unmade), None, load.Disturbance(None, None))
+        before = load.ticks()
+        with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+            told, measured = Path(folder) / "task.json", Path(folder) / "measured.json"
+            told.write_text(json.dumps(self.task.to_json()), encoding="utf-8")
+            command = [sys.executable, "-m", "benchmarks.measuring", str(told), str(measured)]
+            timeout = self.plan.limits.timeout_seconds
+            ended = child.run(command, {**environment.clean(), **self.variables}, timeout)
+            disturbance = load.between(before, load.ticks(), ended.processor_seconds)
+            found = outcome.of(ended, measured, timeout)
+        if cell.scenario in TIMED:
+            found = outcome.judged(found, disturbance, self.plan.busy_fraction)
+        return self._result(began, found, ended, disturbance)
+
+    def _result(
+        self, began: datetime, measured: Measured, ended: child.Ended | None, disturbance: load.Disturbance
+    ) -> Result:
+        cell, answer, kind = self.step.cell, self._answer, self.step.cell.settings.device.partition(":")
+        gpu = int(kind[2]) if kind[0] == "cuda" else None
+        return Result(
+            run=self.surroundings.run,
+            model=answer.model,
+            model_sha256=answer.model_sha256,
+            runner=cell.runner,
+            asked=asdict(cell.settings),
+            batch=cell.batch,
+            scenario=cell.scenario,
+            round=self.step.round,
+            twin=self.step.twin,
+            configuration=self.configuration,
+            machine={**self.surroundings.machine, **facts.passing(disturbance, gpu)},
+            network=dict(answer.network),
+            commit=self.surroundings.commit.name,
+            dirty=self.surroundings.commit.dirty,
+            started=began.isoformat(timespec="milliseconds"),
+            seconds=ended.seconds if ended else 0.0,
+            exit_status=ended.exit_status if ended else None,
+            stderr_tail=ended.tail if ended else "",
+            measured=measured,
+        )
