@@ -81,7 +81,7 @@ class BreakEven:
     """From which number of calls on this row costs less time in all than the reference, its start included.
 
     `calls` None: never, or it cannot be told, with the `reason`. `low` and `high` come from the interval of the steady
-    speeds, `high` None where that has no end.
+    speeds.
     """
 
     calls: int | None
