@@ -1,67 +1,81 @@
-"""How long reading, parsing and writing take: `pytest benchmarks` (pytest-benchmark prints the table).
+"""How long reading, parsing and writing networks take.
 
 Small networks, so that constant costs show; `python -m benchmarks.studies.full_size` measures a full-size one.
 """
 
-from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+import converters
 import prototxt
+from benchmarks.micro.conftest import Against
+from benchmarks.micro.yardsticks import file_of, json_loads, product_of, python_loop
 from converters.caffe.net import resolve
 from converters.caffe.text import parse, read_prototxt
 from converters.caffe.weights import read_weights
 from converters.from_caffe import read_caffe
 from converters.ir import Graph
+from converters.parity import sample_feeds
 
-Benchmark = Callable[..., Any]
 TINY = prototxt.find("vgg-face-tiny")
 TARGETS = {"onnx": "tiny.onnx", "torch": "tiny", "keras": "tiny.keras"}
 
 
 @pytest.fixture(scope="module")
-def graph() -> Graph:
-    """The tiny VGG-Face."""
+def weights() -> Path:
+    """The tiny VGG-Face's caffemodel."""
     assert TINY.weights is not None
-    return read_caffe(TINY.prototxt, TINY.weights)
+    return TINY.weights
+
+
+@pytest.fixture(scope="module")
+def graph(weights: Path) -> Graph:
+    """The tiny VGG-Face."""
+    return read_caffe(TINY.prototxt, weights)
 
 
 @pytest.mark.parametrize("name", ["vgg-face", "resnet50"])
-def test_parse_prototxt(benchmark: Benchmark, name: str) -> None:
+def test_parse_prototxt(against: Against, name: str) -> None:
     """Text to message tree."""
     path = prototxt.find(name).prototxt
-    assert benchmark(parse, path.read_text(), str(path)).names()
+    assert against(json_loads(), partial(parse, path.read_text(), str(path))).names()
 
 
 @pytest.mark.parametrize("name", ["vgg-face", "resnet50"])
-def test_upgrade_layers(benchmark: Benchmark, name: str) -> None:
+def test_upgrade_layers(against: Against, name: str) -> None:
     """Message tree to layers."""
-    assert benchmark(resolve, read_prototxt(prototxt.find(name).prototxt)).layers
+    assert against(python_loop(), partial(resolve, read_prototxt(prototxt.find(name).prototxt))).layers
 
 
-def test_open_caffemodel(benchmark: Benchmark) -> None:
+def test_open_caffemodel(against: Against, weights: Path) -> None:
     """Finding every blob in a mapped file."""
-    assert len(benchmark(read_weights, TINY.weights).layers) == 16
+    assert len(against(python_loop(), partial(read_weights, weights)).layers) == 16
 
 
-def test_read_network(benchmark: Benchmark) -> None:
+def test_read_network(against: Against, weights: Path) -> None:
     """Two files to a graph."""
-    assert benchmark(read_caffe, TINY.prototxt, TINY.weights).nodes
+    assert against(python_loop(), partial(read_caffe, TINY.prototxt, weights)).nodes
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_write(benchmark: Benchmark, graph: Graph, tmp_path: Path, target: str) -> None:
-    """A graph to a file, in each format."""
+def test_write(against: Against, graph: Graph, weights: Path, tmp_path: Path, target: str) -> None:
+    """A graph to a file, in each format, without proof."""
     save = import_module(f"converters.to_{target}").save
-    path = tmp_path / TARGETS[target]
-    written = benchmark(save, graph, path)
+    yardstick = python_loop() if target == "keras" else file_of(weights.stat().st_size, tmp_path)
+    written = against(yardstick, partial(save, graph, tmp_path / TARGETS[target]))
     assert all(file.stat().st_size for file in written)
 
 
-def test_reference(benchmark: Benchmark, graph: Graph) -> None:
+def test_convert(against: Against, graph: Graph, tmp_path: Path) -> None:
+    """A graph to an ONNX file that appears only once each node is proved."""
+    converted = against(python_loop(), partial(converters.save, graph, tmp_path / "tiny.onnx", force=True))
+    assert converted.files
+
+
+def test_reference(against: Against, graph: Graph) -> None:
     """One image through the NumPy reference."""
-    samples = import_module("converters.parity").sample_feeds(graph)
-    assert "prob" in benchmark(graph.run, samples)
+    feeds = sample_feeds(graph)
+    assert "prob" in against(product_of(256, 256, 256), partial(graph.run, feeds))
