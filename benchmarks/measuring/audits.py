@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.cells import Task
-from benchmarks.measuring import idle, parity
+from benchmarks.measuring import parity, processor
 from benchmarks.measuring.caching import cached_answers
 from benchmarks.measuring.drift import drift
 from benchmarks.measuring.early import early_answers
@@ -29,7 +29,9 @@ def settled(
     """Time calls that do not drift. Those that do join the warm-up, which was not over; in the end it is a verdict."""
     changes = []
     while True:
+        before = processor.read()
         stretch = timed(runner, feeds, task.limits, rng)
+        outcome.facts["waited_for_a_core_fraction"] = processor.kept_waiting(before, processor.read())
         changes.append(drift(stretch.latency_ns))
         if changes[-1] == 0.0:
             break
@@ -52,19 +54,10 @@ def compare_kept(probe: Probe, places: Sequence[Array], stretch: Stretch, outcom
 
 
 def audit(
-    task: Task,
-    runner: Runner,
-    inputs: Array,
-    feeds: Sequence[Any],
-    stretch: Stretch,
-    rng: np.random.Generator,
-    outcome: Outcome,
+    task: Task, runner: Runner, inputs: Array, stretch: Stretch, rng: np.random.Generator, outcome: Outcome
 ) -> None:
-    """Add verdicts on the answers and what was observed of threads and spinning."""
-    settings = task.settings
+    """Add verdicts on answers that came too early, or from memory; `inputs` is one batch."""
     outcome.verdicts += early_answers(runner, stretch)
     verdict, ratio = cached_answers(runner, inputs, task.limits, median(stretch.latency_ns), rng)
     outcome.verdicts += [verdict] if verdict else []
     outcome.facts["repeated_over_unseen"] = ratio
-    cores = idle.busy_cores(runner, feeds, stretch, settings.threads)
-    outcome.settings["threads observed"] = idle.observed_threads(cores, settings.threads)

@@ -14,6 +14,9 @@ OUT_OF_MEMORY_WORDS = (
     "cannot allocate memory", "insufficient memory", "not enough memory", "out_of_memory", "alloc_failed",
 )  # fmt: skip
 
+# Libraries that measurements need themselves, and the extra that brings them.
+OUR_EXTRAS = {"pynvml": "bench"}
+
 
 def status_and_reason(error: BaseException, runner: str) -> tuple[str, str]:
     """Return the status of `Measured` that an exception means, and one sentence."""
@@ -30,7 +33,7 @@ def import_sentence(error: ImportError, runner: str) -> str:
     """Say whether a library is missing, and what brings it, or broken."""
     if not isinstance(error, ModuleNotFoundError) or not error.name:
         return one_line(f"the library of {runner} is broken: {error}")
-    extra = RUNNERS[runner][1] if runner in RUNNERS else ""
+    extra = OUR_EXTRAS.get(error.name) or (RUNNERS[runner][1] if runner in RUNNERS else "")
     remedy = f"; install it with: pip install 'faceport[{extra}]'" if extra else ""
     return one_line(f"{error.name} is not installed{remedy}")
 

@@ -1,65 +1,63 @@
-"""Processor time: how many cores a network keeps busy, and whether its threads rest between calls."""
+"""How many cores a network keeps busy, and whether its threads rest between calls."""
 
 from collections.abc import Sequence
 from statistics import median
-from time import perf_counter_ns, process_time_ns, sleep
+from time import perf_counter, sleep
 from typing import Any
 
-from benchmarks.measuring.timed import Stretch
+from benchmarks.measuring import processor
 from benchmarks.runners import Runner
 
 IDLE_SECONDS, IDLE_TRIALS = 0.1, 5
-# Of a core; threads that wait actively for the next call burn one each, and what else runs while idle far less.
+# Of a core; threads that wait actively for the next call want one each, and what else runs while idle far less.
 SPINNING = 0.3
 # Beyond the threads asked for: Python itself, and clocks that are not exact.
 MARGIN, SHARE = 0.2, 1.05
-# Processor time of a shorter stretch says little.
-SHORTEST_NS = 200_000_000
+# Calls follow one another for so long while threads are counted.
+COUNTING_SECONDS = 0.25
 
 
-def idle_fraction(runner: Runner, feed: Any) -> float:
-    """Return how many cores are busy during a tenth of a second right after a call: the median of five trials."""
-    fractions = []
+def idle_cores(runner: Runner, feed: Any) -> float:
+    """Return how many cores other threads want in a tenth of a second right after a call: the median of five trials."""
+    trials = []
     for _ in range(IDLE_TRIALS):
         runner.run(feed)
         runner.wait()
-        processor, begin = process_time_ns(), perf_counter_ns()
+        before = processor.read()
         sleep(IDLE_SECONDS)
-        fractions.append((process_time_ns() - processor) / (perf_counter_ns() - begin))
-    return median(fractions)
+        trials.append(processor.wanted_by_others(before, processor.read()))
+    return median(trials)
 
 
-def busy_cores(runner: Runner, feeds: Sequence[Any], stretch: Stretch, threads: int) -> float:
-    """Return how many cores the calls keep busy; a timed stretch too short or beyond what was asked is repeated."""
-    if stretch.wall_ns >= SHORTEST_NS and not too_many(stretch.cores, threads):
-        return stretch.cores
-    again = cores_of_calls(runner, feeds)
-    return min(again, stretch.cores) if stretch.wall_ns >= SHORTEST_NS else again
-
-
-def cores_of_calls(runner: Runner, feeds: Sequence[Any]) -> float:
-    """Return how many cores are busy while calls follow one another for a while."""
-    processor, begin, calls = process_time_ns(), perf_counter_ns(), 0
-    while perf_counter_ns() - begin < SHORTEST_NS:
+def busy_cores(runner: Runner, feeds: Sequence[Any]) -> float:
+    """Return how many cores are wanted while calls follow one another for a while."""
+    before, calls = processor.read(), 0
+    end = perf_counter() + COUNTING_SECONDS
+    while perf_counter() < end:
         runner.run(feeds[calls % len(feeds)])
         runner.wait()
         calls += 1
-    return (process_time_ns() - processor) / (perf_counter_ns() - begin)
+    return processor.wanted_cores(before, processor.read())
 
 
-def too_many(cores: float, threads: int) -> bool:
-    """Tell whether more cores were busy than the threads asked for can explain."""
-    return cores > threads * SHARE + MARGIN
+def observed_threads(runner: Runner, feeds: Sequence[Any], asked: int) -> dict[str, Any]:
+    """Return the fields of `ReadBack` for what is seen of the threads; too many are counted once more."""
+    allowed = asked * SHARE + MARGIN
+    cores = busy_cores(runner, feeds)
+    if cores > allowed:
+        cores = min(cores, busy_cores(runner, feeds))
+    how = "cores wanted while calls follow one another"
+    return {"asked": asked, "got": round(cores, 2), "ok": cores <= allowed, "how": how}
 
 
-def observed_threads(cores: float, threads: int) -> dict[str, Any]:
-    """Return the fields of `ReadBack` for what was seen of the threads."""
-    how = "busy cores while calls followed one another"
-    return {"asked": threads, "got": round(cores, 2), "ok": not too_many(cores, threads), "how": how}
+def observed_spinning(runner: Runner, feed: Any, *, asked: bool) -> tuple[dict[str, Any], float]:
+    """Return the fields of `ReadBack` for what is seen of spinning, and how many cores are wanted while idle.
 
-
-def observed_spinning(fraction: float, asked: bool) -> dict[str, Any]:
-    """Return the fields of `ReadBack` for what was seen of spinning: one that is allowed need not be seen."""
-    seen = fraction > SPINNING
-    how = f"{fraction:.2f} cores busy in the tenth of a second after a call"
-    return {"asked": asked, "got": seen, "ok": True if seen == asked else None if asked else False, "how": how}
+    Spinning that is allowed need not be seen; one that is not is looked for once more.
+    """
+    cores = idle_cores(runner, feed)
+    if cores > SPINNING and not asked:
+        cores = min(cores, idle_cores(runner, feed))
+    seen = cores > SPINNING
+    how = f"{cores:.2f} cores wanted in the tenth of a second after a call"
+    return {"asked": asked, "got": seen, "ok": True if seen == asked else None if asked else False, "how": how}, cores

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks.cells import Task
-from benchmarks.measuring import parity, read_back
-from benchmarks.measuring.audits import audit, compare_kept, settled
-from benchmarks.measuring.idle import SPINNING, idle_fraction, observed_spinning
+from benchmarks.measuring import audits, idle, read_back
 from benchmarks.measuring.outcome import Outcome
-from benchmarks.measuring.probe import Probe, read_probe
+from benchmarks.measuring.preparation import make_ready
+from benchmarks.measuring.probe import read_probe
 from benchmarks.measuring.timed import Stretch
 from benchmarks.measuring.warm_up import warm_up
 from benchmarks.runners import Runner
@@ -27,24 +26,23 @@ def latency(task: Task, runner: Runner, outcome: Outcome) -> None:
     feeds = [runner.prepare(probe.inputs[images]) for images in places]
     warm, verdict = warm_up(runner, feeds, task.limits)
     outcome.verdicts += [verdict] if verdict else []
-    stretch = settled(task, runner, feeds, rng, warm, outcome)
-    idle = rest(task, runner, feeds[0], outcome)
-    compare_kept(probe, places, stretch, outcome)
-    audit(task, runner, probe.inputs[places[0]], feeds, stretch, rng, outcome)
+    stretch = audits.settled(task, runner, feeds, rng, warm, outcome)
+    audits.compare_kept(probe, places, stretch, outcome)
+    resting = observe(task, runner, feeds, outcome)
+    audits.audit(task, runner, probe.inputs[places[0]], stretch, rng, outcome)
+    outcome.timing = timing(task.batch, stretch, warm, resting)
+
+
+def observe(task: Task, runner: Runner, feeds: list[Any], outcome: Outcome) -> float:
+    """Watch the threads, busy and idle; return how many cores are wanted while idle; RunnerError for too many."""
+    settings, seen = task.settings, outcome.settings
+    seen["spinning observed"], resting = idle.observed_spinning(runner, feeds[0], asked=settings.spinning)
+    seen["threads observed"] = idle.observed_threads(runner, feeds, settings.threads)
     read_back.require(outcome)
-    outcome.timing = timing(task.batch, stretch, warm, idle)
+    return resting
 
 
-def rest(task: Task, runner: Runner, feed: Any, outcome: Outcome) -> float:
-    """Note whether threads burn cores while idle, and return how many."""
-    fraction = idle_fraction(runner, feed)
-    if fraction > SPINNING and not task.settings.spinning:
-        fraction = min(fraction, idle_fraction(runner, feed))
-    outcome.settings["spinning observed"] = observed_spinning(fraction, task.settings.spinning)
-    return fraction
-
-
-def timing(batch: int, stretch: Stretch, warm: list[int], idle: float) -> dict[str, Any]:
+def timing(batch: int, stretch: Stretch, warm: list[int], resting: float) -> dict[str, Any]:
     """Return the fields of `Timing`."""
     return {
         "batch": batch,
@@ -53,26 +51,8 @@ def timing(batch: int, stretch: Stretch, warm: list[int], idle: float) -> dict[s
         "warm_up_ms": milliseconds(warm),
         "wall_seconds": stretch.wall_ns / 1e9,
         "processor_seconds": stretch.processor_ns / 1e9,
-        "idle_processor_fraction": idle,
+        "idle_processor_fraction": resting,
     }
-
-
-def make_ready(task: Task, runner: Runner, probe: Probe, outcome: Outcome) -> None:
-    """Import, read, build, call once, read the settings back and require parity."""
-    runner.import_library()
-    runner.read_weights()
-    runner.build()
-    prove(task, runner, probe, outcome)
-
-
-def prove(task: Task, runner: Runner, probe: Probe, outcome: Outcome) -> None:
-    """Require of a runner that was built the settings that were asked for, and parity."""
-    first = next(probe.batches(task.batch))
-    runner.run(runner.prepare(probe.inputs[first]))
-    runner.wait()
-    read_back.read_back(runner, task, outcome)
-    outcome.parity = parity.parity(runner, probe, task)
-    parity.require(outcome.parity)
 
 
 def milliseconds(nanoseconds: list[int]) -> list[float]:

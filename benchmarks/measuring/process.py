@@ -3,15 +3,21 @@
 import json
 import traceback
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from benchmarks.cells import Task
 from benchmarks.errors import RunnerError, UsageError
+from benchmarks.measuring.cold_start import cold_start
 from benchmarks.measuring.devices import versions
+from benchmarks.measuring.energy import energy
 from benchmarks.measuring.failures import status_and_reason
 from benchmarks.measuring.latency import latency
+from benchmarks.measuring.memory import memory
 from benchmarks.measuring.outcome import Outcome
+from benchmarks.measuring.preparation import make_ready
+from benchmarks.measuring.probe import read_probe
 from benchmarks.runners import Runner, load
 from converters.errors import did_you_mean
 
@@ -37,7 +43,19 @@ def _measure(task: Task, outcome: Outcome) -> None:
     outcome.versions = versions(kind.packages)
     runner = kind({role: Path(path) for role, path in task.files.items()}, task.nodes, task.settings)
     SCENARIOS[task.scenario](task, runner, outcome)
-    outcome.facts.update(facts(runner))
+    if task.scenario != "peak":  # nothing was run that could tell anything
+        outcome.facts.update(facts(runner))
+
+
+def accuracy(task: Task, runner: Runner, outcome: Outcome) -> None:
+    """Fill in parity, settings and what a head predicts on this runner."""
+    make_ready(task, runner, read_probe(task), outcome)
+    outcome.accuracy = import_module("benchmarks.measuring.accuracy").measure(task, runner)
+
+
+def peak(task: Task, _: Runner, outcome: Outcome) -> None:
+    """Fill in what the machine reaches; no network is run, the runner only names the library."""
+    outcome.peak = import_module("benchmarks.measuring.peak").measure(task)
 
 
 def facts(runner: Runner) -> dict[str, Any]:
@@ -53,4 +71,9 @@ def facts(runner: Runner) -> dict[str, Any]:
 SCENARIOS: dict[str, Callable[[Task, Runner, Outcome], None]] = {
     "latency": latency,
     "throughput": latency,
+    "cold_start": cold_start,
+    "memory": memory,
+    "accuracy": accuracy,
+    "energy": energy,
+    "peak": peak,
 }

@@ -37,11 +37,6 @@ class Stretch:
     wall_ns: int = 0
     processor_ns: int = 0
 
-    @property
-    def cores(self) -> float:
-        """Return how many cores were busy on the average."""
-        return self.processor_ns / max(self.wall_ns, 1)
-
 
 @contextmanager
 def no_collection() -> Iterator[None]:
