@@ -10,21 +10,20 @@ from benchmarks.artefacts.network import Network
 from converters.errors import UnsupportedError
 from converters.ir import Graph
 
+INT8 = "onnx-int8"
+# From a graph, a folder, and whether one file is to take every batch size, to facts that are recorded.
+Make = Callable[[Graph, Path, bool], Mapping[str, Any]]
+
 
 @dataclass(frozen=True)
-class Kind:
-    """How a kind is made: `make` writes a graph into a folder and returns facts to record.
+class Form:
+    """What a kind consists of: its files' names by role, and the distributions that decide what is in them."""
 
-    `files` are the files' names by role within that folder; `libraries` are the distributions that decide what comes
-    out. `any_batch` says that one file takes every batch size, where the network allows that.
-    """
-
-    make: Callable[[Graph, Path, bool], Mapping[str, Any]]
     files: Mapping[str, str]
     libraries: tuple[str, ...]
 
 
-def converted(target: str, name: str, **options: Any) -> Callable[[Graph, Path, bool], Mapping[str, Any]]:
+def converted(target: str, name: str, **options: Any) -> Make:
     """Return what converts a graph; the certificate of its proof lies beside the file, or in the folder."""
 
     def make(graph: Graph, folder: Path, any_batch: bool) -> Mapping[str, Any]:
@@ -54,12 +53,20 @@ def caffe_files(network: Network) -> dict[str, str]:
     return source_files(network)
 
 
-# Kinds that are made by converting. int8 is made of "onnx", see quantization.py.
-CONVERTED: Mapping[str, Kind] = {
-    "onnx": Kind(converted("onnx", "model.onnx"), {"model": "model.onnx"}, ("onnx",)),
-    "onnx-fp16": Kind(converted("onnx", "model.onnx", dtype="float16"), {"model": "model.onnx"}, ("onnx",)),
-    "torch": Kind(converted("torch", "model"), {"folder": "model"}, ()),
-    "keras": Kind(converted("keras", "model.keras"), {"model": "model.keras"}, ("keras",)),
+# Kinds that are files of their own.
+FORMS: Mapping[str, Form] = {
+    "onnx": Form({"model": "model.onnx"}, ("onnx",)),
+    "onnx-fp16": Form({"model": "model.onnx"}, ("onnx",)),
+    INT8: Form({"model": "model.onnx"}, ("onnx", "onnxruntime")),
+    "torch": Form({"folder": "model"}, ()),
+    "keras": Form({"model": "model.keras"}, ("keras",)),
+}
+# Those that are converted from the graph; int8 is made of what "onnx" is.
+CONVERSIONS: Mapping[str, Make] = {
+    "onnx": converted("onnx", "model.onnx"),
+    "onnx-fp16": converted("onnx", "model.onnx", dtype="float16"),
+    "torch": converted("torch", "model"),
+    "keras": converted("keras", "model.keras"),
 }
 # Kinds that are the original files themselves.
 ORIGINAL: Mapping[str, Callable[[Network], dict[str, str]]] = {"caffe": caffe_files, "source": source_files}

@@ -1,21 +1,20 @@
 """Making what a request asks for: what is kept in the work folder is taken from there, what fails fails alone."""
 
-from collections.abc import Mapping
+import traceback
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from benchmarks.artefacts import network, probe
-from benchmarks.artefacts.conversions import CONVERTED, ORIGINAL, Kind
+from benchmarks.artefacts.conversions import CONVERSIONS, FORMS, INT8, ORIGINAL
 from benchmarks.artefacts.images import Gallery
 from benchmarks.artefacts.network import Network
 from benchmarks.artefacts.request import ANY, Answer, Request, at_batch
-from benchmarks.artefacts.store import Entry, Store, store_of
-from benchmarks.errors import UsageError
-from converters.errors import ConversionError, Refusal, UnsupportedError
-
-QUANTIZED = "onnx-int8"
+from benchmarks.artefacts.store import Entry, Store, store_of, versions
+from benchmarks.errors import BenchError, UsageError
+from converters import formats
+from converters.errors import Refusal, UnsupportedError
 
 
 def answer(request: Request) -> Answer:
@@ -51,53 +50,91 @@ class Maker:
     failed: dict[str, str] = field(default_factory=dict)
     facts: dict[str, dict[str, Any]] = field(default_factory=dict)
 
+    @property
+    def gallery(self) -> Gallery:
+        """Return where images come from."""
+        return Gallery(self.request.seed, self.request.image_folder)
+
     def kind(self, kind: str) -> None:
-        """Make one kind; what cannot be made is noted in `failed`."""
+        """Make one kind for every batch size wanted; what cannot be made is noted in `failed`."""
         if kind in ORIGINAL:
-            self._original(kind)
+            self._attempt(kind, kind, lambda: self.files.setdefault(kind, {ANY: ORIGINAL[kind](self.network)}))
             return
-        reason = self.network.pinned
-        if not reason:
-            try:
-                self._note(kind, ANY, self.made(kind, ANY))
-            except UnsupportedError as error:
-                reason = "; ".join(error.problems)  # the target may keep no batch open, and take a fixed one
-            except Refusal as error:
-                self.failed[kind] = "; ".join(error.problems)
-        if reason:
-            for batch in dict.fromkeys(self.request.batches):
-                self._at_batch(kind, batch)
+        if not self.network.pinned and self._open(kind):
+            return
+        for batch in dict.fromkeys(self.request.batches):
+            self._attempt(kind, at_batch(kind, batch), self._making(kind, str(batch)))
 
-    def _at_batch(self, kind: str, batch: int) -> None:
+    def _open(self, kind: str) -> bool:
+        """Make one file for all batch sizes; False where the target keeps no batch open, and may take a fixed one."""
         try:
-            self._note(kind, str(batch), self.made(kind, str(batch)))
+            self._attempt(kind, kind, self._making(kind, ANY), UnsupportedError)
+        except UnsupportedError:
+            return False
+        return True
+
+    def _attempt(self, kind: str, what: str, make: Callable[[], object], *passed: type[Exception]) -> None:
+        """Make something; whatever goes wrong concerns it alone, but for the exceptions that are `passed` on."""
+        try:
+            make()
+        except passed:
+            raise
         except Refusal as error:
-            self.failed[at_batch(kind, batch)] = "; ".join(error.problems)
+            self.failed[what] = "; ".join(error.problems)
+        except Exception as error:  # noqa: BLE001 - libraries raise anything; the others go on, the trace is on stderr
+            traceback.print_exc()
+            self.failed[what] = f"{kind} cannot be made: {type(error).__name__}: {error}"
 
-    def _original(self, kind: str) -> None:
-        try:
-            self.files[kind] = {ANY: ORIGINAL[kind](self.network)}
-        except ConversionError as error:
-            self.failed[kind] = "; ".join(error.problems)
+    def _making(self, kind: str, batch: str) -> Callable[[], None]:
+        def make() -> None:
+            facts = self.made(kind, batch)
+            folder = self.entry(kind, batch).folder
+            named = {role: str(folder / name) for role, name in FORMS[kind].files.items()}
+            self.files.setdefault(kind, {})[batch] = named
+            self.facts.setdefault(kind, {})[batch] = facts
 
-    def _note(self, kind: str, batch: str, facts: Mapping[str, Any]) -> None:
-        entry = self.entry(kind, batch)
-        named = self._kind(kind).files
-        self.files.setdefault(kind, {})[batch] = {role: str(entry.folder / name) for role, name in named.items()}
-        self.facts.setdefault(kind, {})[batch] = dict(facts)
+        return make
 
     def made(self, kind: str, batch: str) -> dict[str, Any]:
-        """Return what is recorded of a kind at a batch size, made now if it is not there; Refusal where it cannot."""
-        how = self._kind(kind)
+        """Return what is recorded of a kind at a batch size; it is made now if it is not there."""
+        entry = self.entry(kind, batch)
+        known = entry.facts()
+        if known is not None:
+            return known
+        if kind == INT8:
+            return entry.made(self._quantised(batch))
         graph = self.network.graph if batch == ANY else self.network.at_batch(int(batch))
-        return self.entry(kind, batch).made(lambda folder: how.make(graph, folder, batch == ANY))
+        return entry.made(lambda folder: CONVERSIONS[kind](graph, folder, batch == ANY))
 
     def entry(self, kind: str, batch: str) -> Entry:
         """Return the place of a kind at a batch size."""
-        return self.store.entry(kind if batch == ANY else f"{kind}-batch{batch}", versions(self._kind(kind).libraries))
+        decided: dict[str, Any] = {"versions": versions(FORMS[kind].libraries)}
+        if kind == INT8:
+            decided["calibration"] = self.gallery.content(*self._calibrating())
+        return self.store.entry(kind if batch == ANY else f"{kind}-batch{batch}", decided)
 
-    def _kind(self, kind: str) -> Kind:
-        return CONVERTED[kind]
+    def _calibrating(self) -> tuple[int, int]:
+        """Return the number of the first image for calibration, and how many: none of the probe set is among them."""
+        return self.request.images, self.request.calibration_images
+
+    def _quantised(self, batch: str) -> Callable[[Path], Mapping[str, Any]]:
+        quantization = formats.load("benchmarks.artefacts.quantization")
+        self.made("onnx", batch)
+        model = self.entry("onnx", batch).folder / FORMS["onnx"].files["model"]
+        size = probe.batch_size(self.network.graph, self.request.calibration_images) if batch == ANY else int(batch)
+
+        def make(folder: Path) -> Mapping[str, Any]:
+            pictures = self.gallery.pictures(self.network, *self._calibrating())
+            if not pictures.names:
+                raise BenchError(
+                    f"{self.request.image_folder}: holds no image beside the {self.request.images} of the probe set, "
+                    "and int8 is calibrated on others; add images, or ask for a smaller probe set"
+                )
+            out = folder / FORMS[INT8].files["model"]
+            facts: dict[str, Any] = quantization.quantize(model, out, pictures, self.network.input_name, size)
+            return facts
+
+        return make
 
     def answer(self) -> Answer:
         """Return what was made, and the probe set with it."""
@@ -115,13 +152,11 @@ class Maker:
         )
 
     def _probe(self) -> Path:
-        gallery = Gallery(self.request.seed, self.request.image_folder)
+        entry = probe_entry(self.store, self.request)
         images = self.request.images
-        decided = {"images": gallery.content(0, images), "numpy": versions(("numpy",))}
-        entry = self.store.entry(f"probe-{images}-{self.request.seed}", decided)
 
         def make(folder: Path) -> dict[str, Any]:
-            pictures = gallery.pictures(self.network, 0, images)
+            pictures = self.gallery.pictures(self.network, 0, images)
             probe.write_probe(self.network, self.network.sha256(), pictures, folder / probe.FILE)
             return {"images": len(pictures.names)}
 
@@ -129,12 +164,7 @@ class Maker:
         return entry.folder / probe.FILE
 
 
-def versions(libraries: tuple[str, ...]) -> dict[str, str]:
-    """Return the versions of distributions that are installed."""
-    found = {}
-    for name in libraries:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "not installed"
-    return found
+def probe_entry(store: Store, request: Request) -> Entry:
+    """Return the place of a network's probe set; sets of other images lie beside it."""
+    gallery = Gallery(request.seed, request.image_folder)
+    return store.entry_by("probe", {"images": gallery.content(0, request.images), "versions": versions(("numpy",))})

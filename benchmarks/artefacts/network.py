@@ -79,8 +79,7 @@ def read_network(request: Request) -> Network:
     except BenchError:
         raise
     except Refusal as error:
-        words = " ".join(request.model)
-        raise BenchError([f"{words}: {line}" if words not in line else line for line in error.problems]) from error
+        raise BenchError(error.problems) from error
 
 
 def _network(request: Request, model: Model) -> Network:

@@ -3,10 +3,11 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,10 @@ class Store:
     def entry(self, name: str, decided_by: Mapping[str, Any]) -> "Entry":
         """Return the place of something that is made; it is made again when what it is `decided_by` changes."""
         return Entry(self.folder / name, json.loads(json.dumps(decided_by)))
+
+    def entry_by(self, name: str, decided_by: Mapping[str, Any]) -> "Entry":
+        """Return the place of one of several things of a name, each with what it is decided by in the folder's name."""
+        return self.entry(f"{name}-{configuration_hash(decided_by)}", decided_by)
 
     def locked(self) -> AbstractContextManager[None]:
         """Hold the folder: two processes that make the same would be in each other's way."""
@@ -97,3 +102,15 @@ def tool() -> str:
     for path in sorted(root.rglob("*.py")):
         digest.update(f"{path.relative_to(root).as_posix()}\0".encode() + path.read_bytes() + b"\0")
     return f"{tool_version()} {digest.hexdigest()[:16]}"
+
+
+def versions(libraries: Sequence[str]) -> dict[str, str]:
+    """Return the versions of distributions, "" for those that are not installed."""
+    return {name: _version(name) for name in libraries}
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""
