@@ -16,7 +16,7 @@ from benchmarks.statistics.peaks import Peaks, peaks, share
 from benchmarks.statistics.percentiles import percentile
 from benchmarks.statistics.ranks import ranked
 from benchmarks.statistics.ratios import compare_rows
-from benchmarks.statistics.references import block, check_reference, labelled, reference_of
+from benchmarks.statistics.references import check_reference, labelled, reference_of
 from benchmarks.statistics.rows import Estimate, FaceTest, Ratio, Row, Score
 from benchmarks.statistics.validity import judge, valid
 
@@ -35,22 +35,26 @@ class _Sources:
 
 
 def rows(results: Iterable[Result], reference: str | None = None) -> list[Row]:
-    """Return one row for each network, runner, setting and batch, by model, machine, device, batch, threads and rank.
+    """Return one row for each network, runner, setting and batch, by model, machine, device, threads, batch and rank.
 
     Latency (else throughput), cold start, memory, energy and parity belong to the row of their batch; accuracy to all
     rows of its settings. `reference` names the row that others are compared with (see `reference_of`); it is looked for
-    in each block of the same model, machine, device, batch and threads. BenchError for contradictory results,
+    among rows of the same model, machine, device, threads and batch. BenchError for contradictory results,
     UsageError where no row at all is the reference.
     """
     known = list(results)
     groups = gather(known)
-    accuracies = _accuracies(groups)
+    accuracies = predictions_of(groups)
     scores = {identity: _scores(heads) for identity, heads in accuracies.items()}
     sources = _Sources(noise_floors(known), peaks(known), accuracies, scores)
-    found = sorted((_row(group, sources) for group in groups if not _only_accuracy(group, groups)), key=block)
-    blocks = [labelled(list(part)) for _, part in groupby(found, block)]
+    found = sorted((_row(group, sources) for group in groups if not _only_accuracy(group, groups)), key=_group)
+    blocks = [labelled(list(part)) for _, part in groupby(found, _group)]
     check_reference([row for part in blocks for row in part], reference)
     return [row for part in blocks for row in _block(part, reference, sources)]
+
+
+def _group(row: Row) -> tuple[str, str, str, int, int]:
+    return row.group
 
 
 def _only_accuracy(group: Group, groups: Sequence[Group]) -> bool:
@@ -77,7 +81,9 @@ def _beside(row: Row, reference: Row, sources: _Sources) -> Row:
         row,
         ratio=compare_rows(row, reference),
         break_even=break_even_calls(row, reference),
-        face_tests=_face_tests(sources.accuracies, row, reference),
+        face_tests=face_tests(
+            sources.accuracies[identity_of(row)], sources.accuracies[identity_of(reference)], reference.label
+        ),
     )
 
 
@@ -176,7 +182,7 @@ def _disagreeing(parity: Parity) -> float:
     return parity.disagreements / parity.images if parity.images else 0.0
 
 
-def _accuracies(groups: Sequence[Group]) -> dict[Identity, Sequence[Accuracy]]:
+def predictions_of(groups: Sequence[Group]) -> dict[Identity, Sequence[Accuracy]]:
     """Return the predictions of each head by settings: which batch they were made with makes no difference."""
     found: dict[Identity, dict[str, Accuracy]] = {group.identity: {} for group in groups}
     for group in sorted(groups, key=lambda group: group.batch):
@@ -195,11 +201,11 @@ def _scores(accuracies: Sequence[Accuracy]) -> tuple[Score, ...]:
     return tuple(score for accuracy in accuracies for score in faces.scores(accuracy))
 
 
-def _face_tests(accuracies: Mapping[Identity, Sequence[Accuracy]], row: Row, reference: Row) -> tuple[FaceTest, ...]:
-    mine, its = accuracies[identity_of(row)], accuracies[identity_of(reference)]
-    if not mine or not its:
+def face_tests(own: Sequence[Accuracy], reference: Sequence[Accuracy], label: str) -> tuple[FaceTest, ...]:
+    """Return McNemar's test of each head that two rows share; BenchError where it saw other faces."""
+    heads = {accuracy.head: accuracy for accuracy in reference}
+    if not any(each.head in heads for each in own):
         return ()
     from benchmarks.statistics import faces  # noqa: PLC0415 - pandas, which most results have no need of
 
-    heads = {accuracy.head: accuracy for accuracy in its}
-    return tuple(faces.face_test(own, heads[own.head], reference.label) for own in mine if own.head in heads)
+    return tuple(faces.face_test(each, heads[each.head], label) for each in own if each.head in heads)

@@ -119,8 +119,8 @@ def identity_of(row: Row) -> Identity:
 
 
 def version(result: Result) -> str:
-    """Return the version of a result's runtime: the first one told by the process, else that of the configuration."""
-    told = result.measured.versions or result.configuration.get("versions") or {}
+    """Return the version of a result's runtime: that of the configuration, else the first one the process told."""
+    told = result.configuration.get("versions") or result.measured.versions
     return str(next(iter(told.values()), "")) if isinstance(told, Mapping) else ""
 
 

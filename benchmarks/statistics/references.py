@@ -13,12 +13,6 @@ DEFAULTS = (("opencv", "forward"), ("onnxruntime", ""))
 STRICT = PRECISIONS[0]
 # What tells rows of one block apart beside runner, call path and precision.
 FURTHER = ("provider", "layout", "denormals", "spinning", "version", "model_sha256")
-Block = tuple[str, str, str, int, int]
-
-
-def block(row: Row) -> Block:
-    """Return what rows have in common that are ranked together: model, machine, device, batch, threads."""
-    return row.model, row.machine, row.device, row.batch, row.threads
 
 
 def labelled(rows: Sequence[Row]) -> list[Row]:
@@ -51,7 +45,7 @@ def reference_of(rows: Sequence[Row], wanted: str | None) -> Row | None:
     """
     timed = sorted((row for row in rows if row.round_ms), key=lambda row: (row.precision != STRICT, row.label))
     if wanted is not None:
-        return next((row for row in timed if _is(row, wanted)), None)
+        return next((row for row in timed if is_named(row, wanted)), None)
     for runner, call_path in DEFAULTS:
         for row in timed:
             if row.runner == runner and call_path in ("", row.call_path):
@@ -61,7 +55,7 @@ def reference_of(rows: Sequence[Row], wanted: str | None) -> Row | None:
 
 def check_reference(rows: Sequence[Row], wanted: str | None) -> None:
     """Raise UsageError where no row at all is the reference that was asked for."""
-    if wanted is None or not rows or any(_is(row, wanted) for row in rows):
+    if wanted is None or not rows or any(is_named(row, wanted) for row in rows):
         return
     known = sorted({name for row in rows for name in (row.runner, f"{row.runner}:{row.call_path}")})
     raise UsageError(
@@ -69,5 +63,12 @@ def check_reference(rows: Sequence[Row], wanted: str | None) -> None:
     )
 
 
-def _is(row: Row, wanted: str) -> bool:
+def named(rows: Sequence[Row], wanted: str) -> list[Row]:
+    """Return the rows that a name means: in each block those of this label, else those of this runner or call path."""
+    labels = {row.group for row in rows if row.label == wanted}
+    return [row for row in rows if (row.label == wanted if row.group in labels else is_named(row, wanted))]
+
+
+def is_named(row: Row, wanted: str) -> bool:
+    """Return whether a name means a row: its runner, "runner:call path", or its whole label."""
     return wanted in (row.runner, f"{row.runner}:{row.call_path}", row.label)
