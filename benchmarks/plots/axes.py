@@ -1,15 +1,19 @@
 """Axes whose ticks are read without thinking, and lines of text that fit."""
 
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
+
+from heads.reports.figures.picture import Paper
 
 # A linear axis is easiest to read as long as the smallest value is still to be seen on it.
 LINEAR_UP_TO = 4.0
+FOOTNOTE = 125  # letters that stand side by side below a picture 9 inches wide
 STEPS = ((1, 2, 5), (1, 1.5, 2, 3, 5, 7))
 
 
@@ -40,12 +44,24 @@ def plain_ticks(axis: Any, low: float, high: float) -> None:
         ticks = [step * 10.0**power for power in powers for step in steps if low <= step * 10.0**power <= high]
         if len(ticks) >= 4:
             break
+    else:
+        ticks = [tick for tick in MaxNLocator(6).tick_values(low, high) if low <= tick <= high]
     axis.set_major_locator(FixedLocator(ticks))
     axis.set_major_formatter(FuncFormatter(plain_number))
     axis.set_minor_locator(NullLocator())
     axis.set_minor_formatter(NullFormatter())
 
 
-def wrapped(text: str, width: int = 110) -> Sequence[str]:
-    """Return the lines of a text below a picture."""
-    return textwrap.wrap(text, width, break_on_hyphens=False)
+def footnote(figure: Figure, text: str, paper: Paper) -> None:
+    """Write a text below everything, in as many lines as it takes."""
+    if text:
+        figure.supxlabel("\n".join(_wrapped(text)), fontsize=8, ha="left", x=0.02, color=paper.ink)
+
+
+def lines_of(text: str) -> int:
+    """Return how many lines a footnote takes, to make room for it."""
+    return len(_wrapped(text))
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, FOOTNOTE, break_on_hyphens=False)

@@ -8,9 +8,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.plots.axes import latency_axis, wrapped
+from benchmarks.plots.axes import footnote, latency_axis, lines_of
 from benchmarks.plots.samples import Rounds
-from benchmarks.plots.series import absent, file_name, heading, short_label
+from benchmarks.plots.series import absent, file_name, heading
 from benchmarks.statistics.digits import spelled
 from benchmarks.statistics.rows import Row
 from heads.reports.figures.picture import Paper, Picture
@@ -26,16 +26,16 @@ def latency(rows: Sequence[Row], rounds: Sequence[Rounds]) -> Picture:
     if not paired:
         raise ValueError("no row has latencies")
     first = paired[0][0]
-    said = absent([row for row, own in zip(rows, rounds, strict=True) if not own], rows)
+    said = absent([row for row, own in zip(rows, rounds, strict=True) if not own])
     text = (
-        f"Latency of {heading(first)} on {first.machine}: "
+        f"Latency of {heading(first)}: "
         "each dot is one call, each line of dots one round, the bar the median with its 95 % interval."
     )
     return Picture(
         name=file_name("latency", *first.group),
         text=f"{text} {said}".strip(),
-        size=(9.0, 1.5 + 0.62 * len(paired) + 0.2 * len(wrapped(said))),
-        draw=partial(_draw, paired, [short_label(row, rows) for row, _ in paired], said),
+        size=(9.0, 1.5 + 0.62 * len(paired) + 0.2 * lines_of(said)),
+        draw=partial(_draw, paired, [row.label for row, _ in paired], said),
     )
 
 
@@ -57,8 +57,7 @@ def _draw(paired: Sequence[tuple[Row, Rounds]], labels: Sequence[str], said: str
     axes.text(1.01, 1.0, "median, ms", transform=axes.transAxes, va="bottom", fontsize=8.5, color=paper.ink)
     every = np.concatenate([np.asarray(part, np.float64) for _, rounds in paired for part in rounds])
     latency_axis(axes.xaxis, axes, every, "latency of one call, ms")
-    if said:
-        figure.supxlabel("\n".join(wrapped(said)), fontsize=8, ha="left", x=0.02, color=paper.ink)
+    footnote(figure, said, paper)
 
 
 def _band(axes: Axes, place: int, row: Row, rounds: Rounds, paper: Paper) -> None:

@@ -5,8 +5,8 @@ from functools import partial
 
 from matplotlib.figure import Figure
 
-from benchmarks.plots.axes import wrapped
-from benchmarks.plots.series import absent, file_name, heading, short_label
+from benchmarks.plots.axes import footnote, lines_of
+from benchmarks.plots.series import absent, file_name, heading
 from benchmarks.statistics.digits import spelled
 from benchmarks.statistics.rows import Estimate, Row
 from heads.reports.figures.picture import Paper, Picture
@@ -14,21 +14,21 @@ from heads.reports.figures.picture import Paper, Picture
 
 def share_of_peak(rows: Sequence[Row]) -> Picture:
     """Return the picture of one block; ValueError where no row has a share."""
-    shares = [(short_label(row, rows), row.share_of_peak) for row in rows if row.share_of_peak is not None]
+    shares = [(row.label, row.share_of_peak) for row in rows if row.share_of_peak is not None]
     if not shares:
         raise ValueError("no row has a share of the measured peak")
     ordered = sorted(shares, key=lambda pair: (-pair[1].value, pair[0]))
     first = rows[0]
-    said = absent([row for row in rows if row.share_of_peak is None], rows)
+    said = absent([row for row in rows if row.share_of_peak is None])
     text = (
-        f"Share of the machine's measured peak in {heading(first)} on {first.machine}: multiply-adds of the network's "
+        f"Share of the machine's measured peak in {heading(first)}: multiply-adds of the network's "
         "definition done in a second, over those of a matrix product, with 95 % intervals; higher is better. "
         "Fast convolution (Winograd) does fewer than are counted."
     )
     return Picture(
         name=file_name("peak", *first.group),
         text=f"{text} {said}".strip(),
-        size=(9.0, 1.6 + 0.36 * len(ordered) + 0.2 * len(wrapped(said))),
+        size=(9.0, 1.6 + 0.36 * len(ordered) + 0.2 * lines_of(said)),
         draw=partial(_draw, ordered, heading(first), said),
     )
 
@@ -54,5 +54,4 @@ def _draw(shares: Sequence[tuple[str, Estimate]], title: str, said: str, figure:
     axes.axvline(100, color=paper.ink, linewidth=1, linestyle="--")
     axes.set_xlabel("share of the measured peak, %")
     axes.set_title(title)
-    if said:
-        figure.supxlabel("\n".join(wrapped(said)), fontsize=8, ha="left", x=0.02, color=paper.ink)
+    footnote(figure, said, paper)

@@ -5,8 +5,8 @@ from functools import partial
 
 from matplotlib.figure import Figure
 
-from benchmarks.plots.axes import plain_ticks, wrapped
-from benchmarks.plots.series import absent, file_name, heading, short_label
+from benchmarks.plots.axes import footnote, lines_of, plain_ticks
+from benchmarks.plots.series import absent, file_name, heading
 from benchmarks.statistics.rows import Row
 from heads.reports.figures.picture import Paper, Picture
 
@@ -20,15 +20,15 @@ def throughput(rows: Sequence[Row]) -> Picture:
     first = rows[0]
     if len({row.batch for line in lines.values() for row in line}) < 2:
         raise ValueError("throughput over batch needs rows of two batch sizes or more")
-    said = absent([row for row in rows if row.images_per_second is None], rows, batch=True)
+    said = absent([row for row in rows if row.images_per_second is None], batch=True)
     text = (
-        f"Throughput of {heading(first, batch=False)} on {first.machine} over the batch size, with 95 % intervals; "
+        f"Throughput of {heading(first, batch=False)} over the batch size, with 95 % intervals; "
         "both axes are logarithmic, higher is better."
     )
     return Picture(
         name=file_name("throughput", first.model, first.machine, first.device, first.threads),
         text=f"{text} {said}".strip(),
-        size=(9.0, 5.0 + 0.2 * len(wrapped(said))),
+        size=(9.0, 5.0 + 0.2 * lines_of(said)),
         draw=partial(_draw, lines, heading(first, batch=False), said),
     )
 
@@ -38,13 +38,18 @@ def _lines(rows: Sequence[Row]) -> dict[str, list[Row]]:
     found: dict[str, list[Row]] = {}
     for row in sorted(rows, key=lambda row: row.batch):
         if row.images_per_second is not None:
-            found.setdefault(short_label(row, rows), []).append(row)
+            found.setdefault(row.label, []).append(row)
     return dict(sorted(found.items(), key=lambda pair: (-_speed(pair[1][-1]), pair[0])))
 
 
 def _speed(row: Row) -> float:
     assert row.images_per_second is not None
     return row.images_per_second.value
+
+
+def _beside(place: int, count: int) -> float:
+    """Return by how much a line moves sideways, so that the intervals of several stand beside each other."""
+    return float(2 ** ((place - (count - 1) / 2) * 0.025))
 
 
 def _draw(lines: dict[str, list[Row]], title: str, said: str, figure: Figure, paper: Paper) -> None:
@@ -58,7 +63,8 @@ def _draw(lines: dict[str, list[Row]], title: str, said: str, figure: Figure, pa
             [(each.value if each.high is None else each.high) - each.value for each in values],
         ]
         axes.errorbar(
-            [row.batch for row in line], [each.value for each in values], yerr=bounds, label=label, capsize=3,
+            [row.batch * _beside(place, len(lines)) for row in line], [each.value for each in values], yerr=bounds,
+            label=label, capsize=3,
             color=paper.lines[place % len(paper.lines)], marker=MARKERS[place % len(MARKERS)], markersize=5.5,
             linestyle=STYLES[place // len(paper.lines) % len(STYLES)], linewidth=1.4,
         )  # fmt: skip
@@ -70,5 +76,4 @@ def _draw(lines: dict[str, list[Row]], title: str, said: str, figure: Figure, pa
     axes.set_ylabel("images per second")
     axes.set_title(title)
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
-    if said:
-        figure.supxlabel("\n".join(wrapped(said)), fontsize=8, ha="left", x=0.02, color=paper.ink)
+    footnote(figure, said, paper)
