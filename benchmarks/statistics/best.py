@@ -1,6 +1,6 @@
 """The fastest way to run a network that still answers the same."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 
 from benchmarks.cells import TOLERANCES
@@ -8,7 +8,7 @@ from benchmarks.errors import BenchError, UsageError
 from benchmarks.statistics.disagreement import images_for, upper_bound
 from benchmarks.statistics.ratios import tied
 from benchmarks.statistics.references import STRICT
-from benchmarks.statistics.rows import Row
+from benchmarks.statistics.rows import FaceTest, Row
 from converters.errors import did_you_mean
 
 
@@ -37,18 +37,20 @@ def best(
 ) -> Best:
     """Return the fastest faithful row of one model on one machine at one batch; device and threads: any, unless given.
 
-    `max_loss` 0: parity passed at the tolerance of float32, every image of the probe set has the reference's answer, and
-    every face too where a head was measured. A larger one lets in rows that lose no more than this fraction of answers,
-    be it by bad luck: what counts is the upper 95 % bound, not what happened to be seen. Where a head was measured a loss
-    is a face that the reference row gets right and this one wrong (gains do not make up for it), else an image of the
-    probe set whose answer differs. Rows that pass at 0 always pass.
+    `max_loss` 0: parity passed at the tolerance of float32, every image of the probe set has the reference's answer,
+    and every face too where a head was measured. A larger one lets in rows that lose no more than this fraction of
+    answers even with bad luck: what counts is the upper 95 % bound, not what happened to be seen. Where a head was
+    measured a loss is a face that the reference row gets right and this one wrong (gains do not make up for it), else
+    an image of the probe set whose answer differs. Rows that pass at 0 always pass. Tests against a reference row
+    that is not faithful itself say nothing, and are left aside.
 
     UsageError where there is nothing to choose from as asked; BenchError, with every reason, where no row is faithful.
     """
     if not 0 <= max_loss < 1:
         raise UsageError(f"the largest loss is {max_loss:g}; expected a fraction from 0 to below 1")
     candidates = _chosen(list(rows), {"model": model, "device": device, "threads": threads, "batch": batch})
-    excluded = [(row, reason) for row in candidates if (reason := _objection(row, max_loss))]
+    trusted = {(row.group, row.label) for row in candidates if not _numerically_unfaithful(row)}
+    excluded = [(row, reason) for row in candidates if (reason := _objection(row, max_loss, trusted))]
     out = {id(row) for row, _ in excluded}
     faithful = sorted((row for row in candidates if id(row) not in out), key=_median)
     if not faithful:
@@ -78,20 +80,19 @@ def _chosen(rows: Sequence[Row], wanted: dict[str, object]) -> list[Row]:
     return left
 
 
-def _objection(row: Row, max_loss: float) -> str:
+def _objection(row: Row, max_loss: float, trusted: Container[object]) -> str:
     """Return why a row cannot be recommended, "" if it can."""
     if not row.ok:
         return f"{row.verdict}: {row.reason}" if row.reason else row.verdict
     if not row.round_ms:
         return "was not timed"
-    strict = _unfaithful(row)
-    if not strict or not max_loss:
-        return strict
-    return _lossy(row, max_loss)
+    tests = [test for test in row.face_tests if (row.group, test.reference) in trusted]
+    strict = _numerically_unfaithful(row) or _changed_faces(tests)
+    return _lossy(row, tests, max_loss) if strict and max_loss else strict
 
 
-def _unfaithful(row: Row) -> str:
-    """Return how the answers of a row differ from the reference's, "" where they do not."""
+def _numerically_unfaithful(row: Row) -> str:
+    """Return how what a row computes on the probe set differs from NumPy's, "" where it does not."""
     allowed = TOLERANCES[STRICT]
     assert allowed is not None
     if row.difference is None or row.disagreement is None:
@@ -100,16 +101,21 @@ def _unfaithful(row: Row) -> str:
         return f"differs by {row.difference:.2g} of the largest value, more than {allowed:g}"
     if row.disagreement.count:
         return f"{row.disagreement.count} of {row.disagreement.images} answers differ"
-    changed = [test for test in row.face_tests if test.differing]
+    return ""
+
+
+def _changed_faces(tests: Sequence[FaceTest]) -> str:
     return "; ".join(
-        f"head '{test.head}': {test.differing} of {test.faces} faces answered differently" for test in changed
+        f"head '{test.head}': {test.differing} of {test.faces} faces answered differently"
+        for test in tests
+        if test.differing
     )
 
 
-def _lossy(row: Row, max_loss: float) -> str:
+def _lossy(row: Row, tests: Sequence[FaceTest], max_loss: float) -> str:
     """Return why a row may lose more than `max_loss` of its answers, "" where it does not."""
-    if row.face_tests:
-        losses = [(f"head '{test.head}'", test.reference_only, test.faces, "faces") for test in row.face_tests]
+    if tests:
+        losses = [(f"head '{test.head}'", test.reference_only, test.faces, "faces") for test in tests]
     elif row.disagreement:
         losses = [("probe set", row.disagreement.count, row.disagreement.images, "images")]
     else:

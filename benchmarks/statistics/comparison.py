@@ -63,7 +63,7 @@ def compare(first: Iterable[Result], second: Iterable[Result], names: tuple[str,
 
     Ratios are made round by round where both sides were measured in one run, else between two strangers: then whatever
     changed from one run to the other (heat, neighbours, the machine itself) is in the ratio but not in its interval,
-    and a warning says so. BenchError where a side holds two rows of one thing, or where the sides have nothing in common.
+    and a warning says so. BenchError where a side holds two rows of one thing, or where nothing is on both sides.
     """
     sides = (_Side(list(first)), _Side(list(second)))
     return _compare(sides, names, MATCHED, (sides[0].rows, sides[1].rows))
