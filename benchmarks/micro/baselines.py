@@ -129,7 +129,8 @@ class Line:
         low, high = self.stored.interval()
         return (
             f"{self.name}: takes {self.factor:.1f} times what it took ({self.now.median:.3g} of "
-            f"'{self.now.yardstick}', expected {low:.3g} to {high:.3g}); find what became slow, or if it is meant store a new baseline: {STORE}"
+            f"'{self.now.yardstick}', expected {low:.3g} to {high:.3g}); find what became slow, or if it is meant "
+            f"store a new baseline: {STORE}"
         )
 
 

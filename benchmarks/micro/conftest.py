@@ -108,7 +108,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """Compare, and turn a green run red where a ratio more than doubled or a benchmark measured nothing."""
     ratios = session.config.stash[RATIOS]
     ended = session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
-    if not ended or ratios.disabled or not ratios.expected:
+    if not ended or ratios.disabled or not ratios.expected or session.config.option.collectonly:
         return
     ratios.judge(session.config)
     if ratios.problems:
