@@ -22,8 +22,8 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
 ROOT = Path(__file__).parent.parent
 HEAVY = (
-    "cv2", "imagehash", "keras", "matplotlib", "onnx", "onnxruntime", "pandas", "PIL", "pyarrow", "ray", "sklearn",
-    "tensorflow", "tf2onnx", "torch",
+    "cv2", "imagehash", "keras", "matplotlib", "onnx", "onnxruntime", "openvino", "pandas", "PIL", "psutil", "pyarrow",
+    "pydantic", "pynvml", "ray", "sklearn", "tabulate", "tensorflow", "tf2onnx", "threadpoolctl", "torch",
 )  # fmt: skip
 COULD_NOT_IMPORT = "could not import"  # how pytest.importorskip begins its reason
 
