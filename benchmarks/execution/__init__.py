@@ -7,6 +7,7 @@ No framework is imported here: whatever is measured is measured in a child proce
 """
 
 from benchmarks.execution.cell import Cell, LeftOut, Plan, Step
+from benchmarks.execution.diagnosis import Diagnosis, Finding, diagnose
 from benchmarks.execution.planning import plan
 from benchmarks.execution.progress import Progress
 from benchmarks.execution.request import Request, group_models
@@ -14,6 +15,6 @@ from benchmarks.execution.running import Summary, run, seconds_of
 from benchmarks.execution.runtimes import Found, list_runners
 
 __all__ = [
-    "Cell", "Found", "LeftOut", "Plan", "Progress", "Request", "Step", "Summary", "group_models", "list_runners",
-    "plan", "run", "seconds_of",
+    "Cell", "Diagnosis", "Finding", "Found", "LeftOut", "Plan", "Progress", "Request", "Step", "Summary", "diagnose",
+    "group_models", "list_runners", "plan", "run", "seconds_of",
 ]  # fmt: skip

@@ -47,6 +47,14 @@ class Ended:
             return f"signal {-self.exit_status}"
 
 
+def python(module: str, *arguments: str) -> list[str]:
+    """Return the command that runs a module of ours in a fresh interpreter.
+
+    `-P`: a folder `benchmarks` where somebody happens to stand is not ours; `environment.clean` says where ours is.
+    """
+    return [sys.executable, "-P", "-m", module, *arguments]
+
+
 def run(command: Sequence[str], environment: Mapping[str, str], timeout_seconds: float) -> Ended:
     """Run a command with this environment alone, and return when it has ended or was killed for taking too long.
 
@@ -73,7 +81,7 @@ def run(command: Sequence[str], environment: Mapping[str, str], timeout_seconds:
 def _watched(
     command: Sequence[str], environment: Mapping[str, str], output: IO[bytes], timeout_seconds: float
 ) -> tuple[int, bool]:
-    """Run a process to its end, leaving nothing of its group; return its exit status, and whether it had to be killed."""
+    """Run a process to its end, leaving nothing of its group; return its exit status, and whether it was killed."""
     process = None
     try:
         with uninterrupted():

@@ -1,7 +1,11 @@
 """The environment variables of a child: ours without those that would change a measurement behind its back."""
 
 import os
+import sys
 from collections.abc import Mapping
+from pathlib import Path
+
+import benchmarks
 
 # What tunes thread pools, number formats, allocators and frameworks, by how it begins.
 DROPPED = (
@@ -11,15 +15,7 @@ DROPPED = (
     "GLIBC_TUNABLES", "COVERAGE_", "PYTHON",
 )  # fmt: skip
 # Of those, what only says where things lie; a GPU may well be chosen from outside.
-KEPT = (
-    "PYTHONPATH",
-    "PYTHONHOME",
-    "PYTHONUSERBASE",
-    "PYTHONNOUSERSITE",
-    "KERAS_HOME",
-    "TORCH_HOME",
-    "OPENCV_LOG_LEVEL",
-)
+KEPT = ("PYTHONHOME", "PYTHONUSERBASE", "PYTHONNOUSERSITE", "KERAS_HOME", "TORCH_HOME", "OPENCV_LOG_LEVEL")
 # Read by OpenMP and BLAS libraries when they are loaded; frameworks have settings of their own, which runners make.
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 ALWAYS = {
@@ -33,7 +29,16 @@ def clean(inherited: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return our environment without what tunes runtimes, and with what every child gets."""
     given = os.environ if inherited is None else inherited
     kept = {name: value for name, value in given.items() if name in KEPT or not name.startswith(DROPPED)}
-    return kept | ALWAYS
+    return kept | ALWAYS | {"PYTHONPATH": os.pathsep.join(_module_folders(given.get("PYTHONPATH", "")))}
+
+
+def _module_folders(inherited: str) -> list[str]:
+    """Return where a child looks for modules first: our own, those of the environment, then where we stand if we do."""
+    here = str(Path.cwd())
+    folders = [str(Path(benchmarks.__file__ or "").resolve().parent.parent)]
+    folders += [str(Path(folder).resolve()) for folder in inherited.split(os.pathsep) if folder]
+    folders += [here] if {"", here} & set(sys.path) else []
+    return list(dict.fromkeys(folders))
 
 
 def variables(threads: int, of_runner: Mapping[str, str]) -> dict[str, str]:

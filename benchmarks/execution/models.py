@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import sys
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -44,7 +43,7 @@ def make(request: artefacts.Request) -> artefacts.Answer:
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         asked, answered = Path(folder) / "request.json", Path(folder) / "answer.json"
         asked.write_text(json.dumps(request.to_json()), encoding="utf-8")
-        command = [sys.executable, "-m", "benchmarks.artefacts", str(asked), str(answered)]
+        command = child.python("benchmarks.artefacts", str(asked), str(answered))
         ended = child.run(command, clean(), TIMEOUT_SECONDS)
         if not answered.exists():
             raise BenchError(f"{name}: cannot be prepared: the process that converts it {_how(ended)}")

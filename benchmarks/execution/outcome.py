@@ -1,13 +1,14 @@
 """How a cell ended: from what became of its process, and what it wrote, to one status and its reason."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from benchmarks.execution.child import Ended
-from benchmarks.machine.load import Disturbance
+from benchmarks.machine.graphics import POWER_LIMIT
 from benchmarks.records.result import Measured
 
 
@@ -58,15 +59,19 @@ def unmade(kind: str, reason: str) -> Measured:
     return Measured(status="failed", reason=f"its model could not be made ({kind}): {reason}")
 
 
-def judged(measured: Measured, disturbance: Disturbance, busy_fraction: float) -> Measured:
-    """Return a measurement with a verdict where other processes or guests used too much of the processor meanwhile."""
+def disturbances(state: Mapping[str, Any], busy_fraction: float) -> list[str]:
+    """Return what others did to the machine while it measured, one reason each; `state` is from `machine.facts`."""
+    gpu: Mapping[str, Any] = state.get("gpu", {})
     told = (
-        ("the machine was busy: other processes kept {:.2f} cores busy", disturbance.others_cores),
-        ("the machine was busy: its host gave {:.2f} cores to others", disturbance.stolen_cores),
+        ("other processes kept {:.2f} cores busy", state["others_cores"]),
+        ("its host gave {:.2f} cores to others", state["stolen_cores"]),
     )
-    verdicts = [
-        f"{text.format(cores)}, at most {busy_fraction:g} are allowed"
+    found = [
+        f"the machine was busy: {text.format(cores)}, at most {busy_fraction:g} are allowed"
         for text, cores in told
         if cores is not None and cores > busy_fraction
     ]
-    return measured.model_copy(update={"verdicts": [*measured.verdicts, *verdicts]}) if verdicts else measured
+    if gpu.get("processes"):
+        found.append(f"the GPU was shared: {gpu['processes']} other processes use it")
+    heat = [reason for reason in gpu.get("throttled_by") or () if reason != POWER_LIMIT]
+    return found + ([f"the GPU was throttled: {', '.join(heat)}"] if heat else [])

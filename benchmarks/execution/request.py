@@ -20,7 +20,8 @@ class Request:
     `suite` is a name or the path of a TOML file; `models` hold the words of each model (`group_models` makes them from
     a command line); `threads` 0 means as many as can run at once. `nodes` are the values that the network is to give.
     `head` and `faces` (a head's folder and a CSV of faces) belong to the scenario "accuracy"; `images` is a folder of
-    images for the probe set. `seconds` is how long a round of one cell measures. `work` keeps converted models.
+    images for the probe set. `seconds` is how long a round of one cell measures; one that other processes disturbed is
+    made again up to `repeats` times. `work` keeps converted models.
     """
 
     suite: str = "smoke"
@@ -35,6 +36,7 @@ class Request:
     seconds: float | None = None
     samples: int | None = None
     timeout_seconds: float | None = None
+    repeats: int = 2
     nodes: tuple[str, ...] = ()
     head: str = ""
     faces: str = ""
@@ -53,6 +55,7 @@ class Request:
                 ("--threads", self.threads, 0),
                 ("--rounds", (self.rounds,), 1),
                 ("--samples", (self.samples,), 1),
+                ("--repeats", (self.repeats,), 0),
                 ("--seed", (self.seed,), 0),
             )
             for value in values

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
+from time import perf_counter
 
 from benchmarks.artefacts.request import Answer, Request
 from benchmarks.errors import BenchError
@@ -125,10 +126,11 @@ def _run_all(
             results.append((before[turn.key], False))
             continue
         progress.started(turn.step, number, len(turns), estimate.total(each.step for each in waiting))
+        start = perf_counter()
         result = turn.run()
         records.write(result, folder)
         waiting.remove(turn)
-        estimate.learn(turn.step.cell, result.seconds)
+        estimate.learn(turn.step.cell, perf_counter() - start)
         results.append((result, True))
         progress.finished(turn.step, result, estimate.total(each.step for each in waiting))
     return results

@@ -1,7 +1,6 @@
 """Which runtimes there are here, and on which devices they really run: each is tried in a process of its own."""
 
 import json
-import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -48,7 +47,7 @@ def found_of(name: str) -> Found:
     """Try one runner, once in the life of this process."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         answer = Path(folder) / "devices.json"
-        command = [sys.executable, "-m", "benchmarks.measuring", "--devices", name, str(answer)]
+        command = child.python("benchmarks.measuring", "--devices", name, str(answer))
         ended = child.run(command, clean(), TIMEOUT_SECONDS)
         extra = RUNNERS[name][1] if name in RUNNERS else ""
         if not answer.exists():

@@ -1,7 +1,6 @@
 """One turn of one cell: its task, its process, and the result whatever becomes of that."""
 
 import json
-import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -97,30 +96,42 @@ class Turn:
         return f"{configuration_hash(self.configuration)}{self.step.twin.lower()}-{self.step.round}"
 
     def run(self) -> Result:
-        """Measure, or find out why that cannot be; only an interruption raises."""
+        """Measure, or find out why that cannot be; only an interruption raises.
+
+        A measurement of times that others disturbed is made again: what is chosen by is the disturbance, which knows
+        nothing of the figures. The last one stays, with its verdict.
+        """
         cell = self.step.cell
         began = datetime.now(UTC)
         unmade = self._answer.reason(cell.kind, cell.batch) if cell.model else ""
         if unmade:
-            return self._result(began, outcome.unmade(cell.kind, unmade), None, load.Disturbance(None, None))
+            return self._result(began, outcome.unmade(cell.kind, unmade), None, {})
+        attempt, disturbed = 0, [""]
+        while disturbed and attempt <= self.plan.request.repeats:
+            attempt += 1
+            measured, ended, state = self._measured()
+            timed = cell.scenario in TIMED and measured.status == "ok"
+            disturbed = outcome.disturbances(state, self.plan.busy_fraction) if timed else []
+        judged = measured.model_copy(update={"verdicts": [*measured.verdicts, *disturbed]})
+        return self._result(began, judged, ended, {**state, "attempts": attempt})
+
+    def _measured(self) -> tuple[Measured, child.Ended, dict[str, Any]]:
+        """Run the process once; return what it measured, how it ended, and what the machine was like meanwhile."""
         before = load.ticks()
         with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-            told, measured = Path(folder) / "task.json", Path(folder) / "measured.json"
+            told, written = Path(folder) / "task.json", Path(folder) / "measured.json"
             told.write_text(json.dumps(self.task.to_json()), encoding="utf-8")
-            command = [sys.executable, "-m", "benchmarks.measuring", str(told), str(measured)]
+            command = child.python("benchmarks.measuring", str(told), str(written))
             timeout = self.plan.limits.timeout_seconds
             ended = child.run(command, {**environment.clean(), **self.variables}, timeout)
             disturbance = load.between(before, load.ticks(), ended.processor_seconds)
-            found = outcome.of(ended, measured, timeout)
-        if cell.scenario in TIMED:
-            found = outcome.judged(found, disturbance, self.plan.busy_fraction)
-        return self._result(began, found, ended, disturbance)
+            state = facts.passing(disturbance, self.step.cell.settings.device)
+            return outcome.of(ended, written, timeout), ended, state
 
     def _result(
-        self, began: datetime, measured: Measured, ended: child.Ended | None, disturbance: load.Disturbance
+        self, began: datetime, measured: Measured, ended: child.Ended | None, state: Mapping[str, Any]
     ) -> Result:
-        cell, answer, kind = self.step.cell, self._answer, self.step.cell.settings.device.partition(":")
-        gpu = int(kind[2]) if kind[0] == "cuda" else None
+        cell, answer = self.step.cell, self._answer
         return Result(
             run=self.surroundings.run,
             model=answer.model,
@@ -132,7 +143,7 @@ class Turn:
             round=self.step.round,
             twin=self.step.twin,
             configuration=self.configuration,
-            machine={**self.surroundings.machine, **facts.passing(disturbance, gpu)},
+            machine={**self.surroundings.machine, **state},
             network=dict(answer.network),
             commit=self.surroundings.commit.name,
             dirty=self.surroundings.commit.dirty,

@@ -18,13 +18,14 @@ def lasting() -> dict[str, Any]:
     return {"name": _name(found), **found}
 
 
-def passing(disturbance: load.Disturbance, gpu_index: int | None) -> dict[str, Any]:
-    """Return what the machine was like during a measurement; `gpu_index` is that of the GPU that took part.
+def passing(disturbance: load.Disturbance, device: str) -> dict[str, Any]:
+    """Return what the machine was like during a measurement on a device, right after it.
 
     Keys: load_average, others_cores and stolen_cores (how many cores other processes and other guests kept busy), gpu
     (clocks, temperature, why it is throttled, other processes on it).
     """
-    state = {} if gpu_index is None else {"gpu": graphics.state(gpu_index)}
+    kind, _, number = device.partition(":")
+    state = {"gpu": graphics.state(int(number or 0))} if kind == "cuda" else {}
     return {"load_average": load.load_average(), **asdict(disturbance), **state}
 
 

@@ -1,13 +1,15 @@
 """NVIDIA's GPUs by NVML, where the library and a driver are there."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
 # NVML's bits (nvml.h, nvmlClocksEventReasons): those that mean a GPU runs slower than it could.
+POWER_LIMIT = "power limit"  # what a large network reaches on a sound machine
 THROTTLING = {
-    0x04: "power limit", 0x08: "hardware slowdown", 0x20: "thermal (driver)", 0x40: "thermal (hardware)",
+    0x04: POWER_LIMIT, 0x08: "hardware slowdown", 0x20: "thermal (driver)", 0x40: "thermal (hardware)",
     0x80: "power brake",
 }  # fmt: skip
 
@@ -64,10 +66,11 @@ def facts() -> list[dict[str, Any]]:
         ]
 
 
-def state(index: int) -> dict[str, Any]:
+def state(number: int) -> dict[str, Any]:
     """Return a GPU's clock and highest clock in MHz, temperature, power in watts, why it is throttled, and who uses it.
 
-    Asked right after a measurement, before the clock falls; None for what the device does not tell. Empty without NVML.
+    `number` is CUDA's, which knows only the GPUs in CUDA_VISIBLE_DEVICES. Asked right after a measurement, before the
+    clock falls; None for what the device does not tell, and empty without NVML.
     """
     with _library() as nvml:
         if nvml is None:
@@ -79,8 +82,22 @@ def state(index: int) -> dict[str, Any]:
             except nvml.NVMLError:
                 return None
 
-        handle = nvml.nvmlDeviceGetHandleByIndex(index)
-        return _state(asked, nvml)
+        handle = _handle(nvml, number)
+        return {} if handle is None else _state(asked, nvml)
+
+
+def _handle(nvml: ModuleType, number: int) -> Any:
+    """Return NVML's handle of the GPU that CUDA calls so, None where there is none."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    names = [str(number)] if visible is None else [name.strip() for name in visible.split(",") if name.strip()]
+    place = 0 if visible is None else number
+    if place >= len(names):
+        return None
+    name = names[place]
+    try:
+        return nvml.nvmlDeviceGetHandleByIndex(int(name)) if name.isdecimal() else nvml.nvmlDeviceGetHandleByUUID(name)
+    except nvml.NVMLError:
+        return None
 
 
 def _state(asked: Callable[..., Any], nvml: ModuleType) -> dict[str, Any]:

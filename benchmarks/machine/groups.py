@@ -35,7 +35,7 @@ def memory_limit_bytes(root: Path = Path("/")) -> int | None:
 
 
 def memory_kills(root: Path = Path("/")) -> int:
-    """Return how many processes the kernel has killed for want of memory: in our group, or anywhere if that is unknown."""
+    """Return how many processes the kernel killed for want of memory: in our group, or anywhere if that is unknown."""
     for folder in _folders("memory", root):
         for name in ("memory.events", "memory.oom_control"):
             counted = _counter(text(folder / name))

@@ -22,8 +22,16 @@ SAME = (
 DECIDING = ("measuring", "runners", "artefacts", "cells.py")
 
 
+def installed(distribution: str) -> str:
+    """Return the version of exactly this distribution, "" where it is not installed."""
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
 def version(distribution: str) -> str:
-    """Return the installed version of a distribution, "" where neither it nor one that brings the same is there."""
+    """Return the version of a distribution or of one that brings the same, "" where there is none of them."""
     return next(iter(versions([distribution]).values()), "")
 
 
@@ -31,12 +39,10 @@ def versions(distributions: Iterable[str]) -> dict[str, str]:
     """Return the versions of those that are installed, by the name under which they are."""
     found = {}
     for wanted in distributions:
-        for name in (wanted, *(other for group in SAME if wanted in group for other in group)):
-            try:
-                found[name] = metadata.version(name)
-                break
-            except metadata.PackageNotFoundError:
-                continue
+        names = (wanted, *(other for group in SAME if wanted in group for other in group))
+        there = next((name for name in names if installed(name)), None)
+        if there:
+            found[there] = installed(there)
     return found
 
 

@@ -59,7 +59,7 @@ class Diagnosis:
 def diagnose(progress: Callable[[str, float], None]) -> Diagnosis:
     """Look at everything; takes some seconds, since the libraries are loaded and used."""
     extras = tuple(Extra(name, tuple(_library(*names) for names in wanted)) for name, wanted in LIBRARIES.items())
-    problems = _clashes()
+    problems = clashes()
     devices: list[Device] = []
     for runtime, module in DEVICE_CHECKS.items():
         progress(f"trying {runtime}", 0.0)
@@ -96,7 +96,8 @@ def _library(*names: str) -> Library:
     return next((library for library in found if library.version), found[0])
 
 
-def _clashes() -> list[str]:
+def clashes() -> list[str]:
+    """Return what is wrong with the builds of ONNX Runtime that are installed, one line each."""
     present = [name for name in RUNTIMES if _version(name)]
     if len(present) < 2:
         return []
