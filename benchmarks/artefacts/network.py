@@ -1,5 +1,6 @@
 """The network that is asked for: read, ended at the wanted values, at one image a batch, and what is known of it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,8 @@ class Network:
     """A network that can be measured: one image in, one value of each of `nodes` for each image out.
 
     `graph` takes `batch` images: one, unless the network is pinned to another number. `pinned` says what pins the
-    batch, "" where it may stay open. `assumed` says what the model does not tell of its preprocessing and was assumed.
+    batch, "" where it may stay open. `assumed` says what of its preprocessing the model does not
+    tell and was assumed, by the fact's name.
     """
 
     name: str
@@ -39,7 +41,7 @@ class Network:
     graph: Graph
     pinned: str
     preparation: Preparation
-    assumed: tuple[str, ...]
+    assumed: Mapping[str, str]
 
     @property
     def nodes(self) -> tuple[str, ...]:
@@ -127,16 +129,16 @@ def _check_values(graph: Graph) -> None:
         raise BenchError(problems)
 
 
-def _assumed(graph: Graph, request: Request) -> tuple[str, ...]:
+def _assumed(graph: Graph, request: Request) -> dict[str, str]:
     known = graph.preprocessing
-    found = []
+    found = {}
     if known.channel_order is None and not request.channel_order:
-        found.append("the model does not state its channel order: BGR, or grey for one channel, was assumed")
+        found["channel_order"] = "the model does not state its channel order: BGR, or grey for one channel, was assumed"
     if known.mean is None and not request.mean:
-        found.append("the model states no mean: none was subtracted")
+        found["mean"] = "the model states no mean: none was subtracted"
     if known.size is None:
-        found.append("the model states no image size: that of its input was taken")
-    return tuple(found)
+        found["size_height_width"] = "the model states no image size: that of its input was taken"
+    return found
 
 
 def facts(network: Network) -> dict[str, Any]:
@@ -158,7 +160,7 @@ def facts(network: Network) -> dict[str, Any]:
         "input": network.input_name,
         "stated_preprocessing": preprocessing_facts(graph.preprocessing),
         "preprocessing": network.preparation.facts(),
-        "assumed": list(network.assumed),
+        "assumed": list(network.assumed.values()),
         "batch_open": not network.pinned,
         "batch_pinned_by": network.pinned,
         "licence": graph.source.licence,

@@ -1,8 +1,6 @@
 """The probe set: inputs of a network, and what NumPy computes of them, which every runtime is held against."""
 
-import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,42 +8,27 @@ import numpy as np
 
 from benchmarks.artefacts.images import Pictures
 from benchmarks.artefacts.network import Network
+from benchmarks.artefacts.origin import Origin
 from converters.ir import Graph
 
 Array = np.ndarray[Any, Any]
-FILE, INPUTS, NAMES, REFERENCE, ABOUT = "probe.npz", "inputs", "names", "reference/", "about"
+FILE, INPUTS, NAMES, REFERENCE = "probe.npz", "inputs", "names", "reference/"
 # The values of all nodes of a batch may take this much; convolutions take several times as much on the way.
 BATCH_BYTES = 2**27
 
 
-@dataclass(frozen=True, eq=False)
-class Origin:
-    """Which network a probe set belongs to: what `heads` records of embeddings, for the same network."""
-
-    model: str
-    model_sha256: str
-    preprocessing: dict[str, Any]
-    assumed: tuple[str, ...] = ()
-
-
 def write_probe(network: Network, model_sha256: str, pictures: Pictures, path: Path) -> None:
-    """Write `inputs`, `names`, `reference/<node>` and `about` (JSON: the network's Origin) as one .npz."""
-    origin = Origin(network.name, model_sha256, network.preparation.facts(), network.assumed)
+    """Write `inputs`, `names`, `reference/<node>` and the network's Origin as one .npz."""
+    known = network.preparation
+    origin = Origin(network.name, model_sha256, known.facts(), known.mean, network.assumed)
     reference = {REFERENCE + node: value for node, value in references(network, pictures.inputs).items()}
     stored: dict[str, Any] = {
         INPUTS: pictures.inputs,
         NAMES: np.array(pictures.names, dtype=np.str_),
-        ABOUT: np.array(json.dumps(vars(origin))),
+        **origin.stored(),
         **reference,
     }
     np.savez(path, **stored)
-
-
-def read_origin(path: Path) -> Origin:
-    """Return which network a probe set belongs to; OSError, KeyError or ValueError where the file is no probe set."""
-    with np.load(path, allow_pickle=False) as stored:
-        told = json.loads(str(stored[ABOUT]))
-    return Origin(told["model"], told["model_sha256"], told["preprocessing"], tuple(told["assumed"]))
 
 
 def references(network: Network, inputs: Array) -> dict[str, Array]:

@@ -86,7 +86,7 @@ def kept_nodes(model: Any) -> list[str]:
 
 
 def quantised(model: Any, kept: Sequence[str]) -> dict[str, Any]:
-    """Return which nodes compute in int8, by name and counted by type, and which do not; `kept` were left as they are."""
+    """Return which nodes compute in int8, by name and counted by type, and which do not, all those `kept` included."""
     makers = {name: node.op_type for node in model.graph.node for name in node.output}
     weights = {tensor.name for tensor in model.graph.initializer}
     inside: list[Any] = []

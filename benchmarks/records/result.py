@@ -103,11 +103,16 @@ class Prediction(Strict):
 
 
 class Accuracy(Strict):
-    """Predictions of one head on the embeddings that this runner computed."""
+    """Predictions of one head on the embeddings that this runner computed, for the faces of one part of a table.
+
+    `left_out` counts faces of that part without a prediction, by the reason.
+    """
 
     head: str
     positive: str
     predictions: list[Prediction]
+    part: str = ""
+    left_out: dict[str, int] = Field(default_factory=dict)
 
 
 class Energy(Strict):
