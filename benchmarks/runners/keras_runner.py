@@ -5,6 +5,7 @@ import sys
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,6 +20,7 @@ from benchmarks.runners.runner import (
     Device,
     Runner,
     as_float32,
+    either,
     flushing,
     page_in,
     refuse_unknown,
@@ -40,7 +42,7 @@ class Keras(Runner):
     more coarsely than Eigen's (1.8e-5 of the maximum instead of 7e-6 on full-size VGG-Face's prob).
     """
 
-    packages: ClassVar = ("keras", "tensorflow", "tensorflow-cpu")
+    packages: ClassVar = ("keras", either("tensorflow", "tensorflow-cpu"))
     call_paths: ClassVar = {
         "function": _path("model in a tf.function of one signature; oneDNN off"),
         "function-onednn": _path("model in a tf.function of one signature; oneDNN on, TensorFlow's default"),
@@ -108,8 +110,10 @@ class Keras(Runner):
 
     def _set_threads(self) -> None:
         threading, wanted = self._tf.config.threading, self.settings.threads
+        self._pool_threads: int | None = None
         if (threading.get_intra_op_parallelism_threads(), threading.get_inter_op_parallelism_threads()) == (wanted, 1):
             return
+        before = _unnamed_threads()
         try:
             threading.set_intra_op_parallelism_threads(wanted)
             threading.set_inter_op_parallelism_threads(1)
@@ -117,6 +121,8 @@ class Keras(Runner):
             raise RunnerError(
                 f"TensorFlow takes a number of threads ({wanted} here) only before it does its first work"
             ) from error
+        self._tf.config.list_logical_devices()  # starts the pools
+        self._pool_threads = _unnamed_threads() - before
 
     def read_weights(self) -> None:
         """Load the model; Keras makes its variables and fills them in one step."""
@@ -137,11 +143,11 @@ class Keras(Runner):
 
     def _ended(self) -> Any:
         """Return the model that gives the nodes, in their order."""
+        from converters.keras_model.record import OUTPUTS, VALUES
         from converters.keras_model.running import read_record
 
-        values: Mapping[str, str] = read_record(self.files["model"])["values"]
-        outputs: Mapping[str, str] = read_record(self.files["model"])["outputs"]
-        known = {**values, **outputs}
+        told = read_record(self.files["model"])
+        known: Mapping[str, str] = {**told[VALUES], **told[OUTPUTS]}
         refuse_unknown(self.nodes, list(known), self.files["model"])
         operations = {operation.name: operation for operation in self._loaded.operations}
         (x,) = self._loaded.inputs
@@ -208,6 +214,7 @@ class Keras(Runner):
         layers = Counter(type(layer).__name__ for layer in self._model.operations)
         return {
             "onednn": _onednn(),
+            "pool_threads": self._pool_threads,
             "inter_op_threads": self._tf.config.threading.get_inter_op_parallelism_threads(),
             "transposes": layers["Transpose"] + layers["Permute"],
             "backend": self._keras.backend.backend(),
@@ -219,6 +226,13 @@ def _onednn() -> bool:
     from tensorflow.python.util import _pywrap_util_port
 
     return bool(_pywrap_util_port.IsMklEnabled())
+
+
+def _unnamed_threads() -> int:
+    """Return how many threads bear the interpreter's own name, as those of TensorFlow's pool for operators do."""
+    tasks = Path("/proc/self/task")
+    own = Path("/proc/self/comm").read_text() if tasks.is_dir() else ""
+    return sum(comm.read_text() == own for comm in tasks.glob("*/comm"))
 
 
 def _plain_device(name: str) -> str:

@@ -18,7 +18,6 @@ from benchmarks.runners.runner import (
     as_float32,
     flushing,
     page_in,
-    refuse_unknown,
 )
 
 THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
@@ -73,9 +72,9 @@ class NumPy(Runner):
         from converters import passes
 
         (self._input,) = self._read.inputs
-        names = [*self._read.outputs, *(node.name for node in self._read), *(node.layer for node in self._read)]
-        refuse_unknown(self.nodes, names, next(iter(self.files.values())))
-        self._graph = passes.cut(self._read, self.nodes)
+        # The name of an output may also be that of an earlier value, where layers work in place.
+        own = self.nodes == tuple(self._read.outputs)
+        self._graph = self._read if own else passes.cut(self._read, self.nodes)
 
     def prepare(self, batch: Array) -> Any:
         """Return the batch, the graph resized to it."""

@@ -1,6 +1,7 @@
 """onnxruntime: CPU, CUDA and TensorRT."""
 
 from collections import Counter
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -8,14 +9,12 @@ import numpy as np
 from benchmarks.cells import Settings
 from benchmarks.errors import RunnerError
 from benchmarks.runners.runner import (
-    SUBNORMAL_PROBE_SIZE,
-    SUBNORMAL_PROBE_VALUE,
     Array,
     CallPath,
     Device,
     Runner,
     as_float32,
-    flushing,
+    either,
     page_in,
     refuse_unknown,
 )
@@ -33,7 +32,7 @@ NUMBER_TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 class OnnxRuntime(Runner):
     """A session on the ONNX file, on the device that was asked for or not at all."""
 
-    packages: ClassVar = ("onnxruntime", "onnxruntime-gpu")
+    packages: ClassVar = (either("onnxruntime", "onnxruntime-gpu"),)
     call_paths: ClassVar = {
         "run": CallPath(
             precisions=("fp32-strict", "tf32", "fp16", "int8"),
@@ -72,9 +71,13 @@ class OnnxRuntime(Runner):
     @classmethod
     def devices(cls) -> list[Device]:
         """Return the CPU and the first GPU, with what came of a product of matrices there."""
+        import onnxruntime
+
+        from benchmarks.runners import onnx_probes
         from converters.doctor import devices_onnx
 
-        found = [Device("cpu", ("fp32-strict", "int8"), devices_onnx.trial(CPU))]
+        half = ("fp16",) if onnx_probes.has_float16(onnxruntime) else ()
+        found = [Device("cpu", ("fp32-strict", *half, "int8"), devices_onnx.trial(CPU))]
         if CUDA in devices_onnx.devices():
             found.append(Device("cuda:0", ON_GPU, devices_onnx.trial(CUDA)))
         return found
@@ -88,6 +91,7 @@ class OnnxRuntime(Runner):
         import onnxruntime
 
         self._onnxruntime = onnxruntime
+        self._bound_last: Any = None
 
     def read_weights(self) -> None:
         """Read the file through. A session parses the file by itself: parsing belongs to `build`."""
@@ -102,14 +106,19 @@ class OnnxRuntime(Runner):
                 f"{self.settings.device} is not there for onnxruntime: this build has {', '.join(available)}, "
                 f"not {wanted}; install the extra onnx-gpu in place of onnx"
             )
-        self._session = self._made(str(path), self._options())
+        before = _thread_count()
+        self._session = self._made(str(path))
+        after = _thread_count()
+        self._started = after - before if before is not None and after is not None else None
         self._refuse_other_provider(wanted)
         refuse_unknown(self.nodes, [output.name for output in self._session.get_outputs()], path)
         (self._input,) = self._session.get_inputs()
+        if self._input.type not in NUMBER_TYPES:
+            raise RunnerError(f"{path}: takes {self._input.type}; expected {' or '.join(NUMBER_TYPES)}")
 
-    def _made(self, model: Any, options: Any) -> Any:
+    def _made(self, model: str) -> Any:
         try:
-            return self._onnxruntime.InferenceSession(model, options, providers=self._providers())
+            return self._onnxruntime.InferenceSession(model, self._options(), providers=self._providers())
         except Exception as error:  # onnxruntime has a class of its own for each kind of failure
             raise RunnerError(f"{self.files['model']}: onnxruntime cannot load it: {error}") from error
 
@@ -120,6 +129,10 @@ class OnnxRuntime(Runner):
                 f"{wanted} was asked for on {self.settings.device}, but onnxruntime silently fell back to {got}; "
                 "`convert doctor` says what is missing"
             )
+        counts = self._nodes_by_provider()
+        if counts and not counts.get(wanted):
+            told = ", ".join(f"{provider} has {count}" for provider, count in counts.items())
+            raise RunnerError(f"{wanted} was asked for and is there, but has none of the network's nodes: {told}")
 
     def _options(self) -> Any:
         options, asked = self._onnxruntime.SessionOptions(), self.settings
@@ -162,17 +175,18 @@ class OnnxRuntime(Runner):
         return binding
 
     def run(self, feed: Any) -> Any:
-        """Run the session; with I/O binding the answer lies on the GPU, and `wait` says when it is complete."""
+        """Run the session; with I/O binding the answers stay on the GPU, complete."""
         if self.settings.call_path == "binding":
             self._session.run_with_iobinding(feed)
-            self._unfinished = feed
+            feed.synchronize_outputs()
+            self._bound_last = feed
             return feed
         return self._session.run(list(self.nodes), feed)
 
     def wait(self) -> None:
-        """Block until the outputs of the last bound run are complete."""
-        if self.settings.call_path == "binding":
-            self._unfinished.synchronize_outputs()
+        """Block until the outputs of the last bound run are complete; arrays on the host are."""
+        if self._bound_last is not None:
+            self._bound_last.synchronize_outputs()
 
     def values(self, answer: Any) -> dict[str, Array]:
         """Return the outputs by node, from the GPU where they lie there."""
@@ -187,17 +201,19 @@ class OnnxRuntime(Runner):
         told = {
             "provider": provider,
             "device": "cpu" if provider == CPU else f"cuda:{number}",
-            "threads": options.intra_op_num_threads,
+            "threads": self._threads(provider),
             "spinning": options.get_session_config_entry("session.intra_op.allow_spinning") == "1",
         }
         return told | self._precision(provider) | self._denormals(provider)
 
     def _precision(self, provider: str) -> dict[str, str]:
         """Return the precision by the model's weights and the provider's options; nothing where neither tells it."""
-        kinds = self._weight_types()
+        kinds = self._probes().weight_types(self.files["model"])
         if "int8" in kinds or "uint8" in kinds:
             return {"precision": "int8"}
         kind = kinds.most_common(1)[0][0]
+        if kind == "float16" and provider == CPU and not self._probes().has_float16(self._onnxruntime):
+            return {"precision": "float32 kernels on float16 weights"}
         if kind != "float32":
             return {"precision": {"float16": "fp16"}.get(kind, kind)}
         if provider == TENSORRT:
@@ -205,44 +221,38 @@ class OnnxRuntime(Runner):
         tf32 = self._session.get_provider_options()[provider].get("use_tf32", "0") == "1"
         return {"precision": "tf32" if tf32 else "fp32-strict"}
 
-    def _weight_types(self) -> Counter[str]:
-        """Count the model's learned values by number type, without reading them."""
-        from onnx import ModelProto, helper
-
-        from converters.onnx_model.frame import revealing
-
-        counts: Counter[str] = Counter()
-        for tensor in ModelProto.FromString(revealing(self.files["model"], [])).graph.initializer:
-            counts[helper.tensor_dtype_to_np_dtype(tensor.data_type).name] += int(np.prod(tensor.dims))
-        return counts
+    def _threads(self, provider: str) -> int:
+        """Return the threads of a call: on the CPU those that the session started, and the caller's own."""
+        if provider == CPU and self._started is not None:
+            return self._started + 1
+        threads: int = self._session.get_session_options().intra_op_num_threads
+        return threads
 
     def _denormals(self, provider: str) -> dict[str, str]:
-        """Return what threads like the session's make of subnormal numbers; GPUs keep them whatever the option says."""
+        """Return what threads like the session's make of subnormal numbers; a GPU's cannot be told."""
         if provider != CPU:
             return {}
-        session = self._onnxruntime.InferenceSession(_halving(), self._options(), providers=[CPU])
-        (halved,) = session.run(None, {"x": np.full(SUBNORMAL_PROBE_SIZE, SUBNORMAL_PROBE_VALUE, np.float32)})
-        return {"denormals": flushing(halved)}
+        return {"denormals": self._probes().flushing_of(self._onnxruntime, self._options())}
+
+    def _probes(self) -> Any:
+        # Needs the library that writes ONNX files: not before every figure was taken that it could disturb.
+        from benchmarks.runners import onnx_probes
+
+        return onnx_probes
 
     def facts(self) -> dict[str, Any]:
         """Return which provider has which nodes, how convolutions were chosen, and operators that show a detour."""
-        options = self._session.get_session_options()
-        operators = self._operators()
+        options, counts = self._session.get_session_options(), self._nodes_by_provider()
+        operators = self._probes().operators(self.files["model"])
         return {
             "optimization": str(options.graph_optimization_level).rpartition(".")[2],
             "inter_op_threads": options.inter_op_num_threads,
-            "nodes_by_provider": self._nodes_by_provider(),
+            "nodes_by_provider": counts,
+            "nodes_on_cpu": counts.get(CPU, 0) if counts is not None and self.device_number is not None else None,
             "transposes": operators["Transpose"],
             "casts": operators["Cast"],
             "provider_options": self._session.get_provider_options(),
         }
-
-    def _operators(self) -> Counter[str]:
-        from onnx import ModelProto
-
-        from converters.onnx_model.frame import revealing
-
-        return Counter(node.op_type for node in ModelProto.FromString(revealing(self.files["model"], [])).graph.node)
 
     def _nodes_by_provider(self) -> dict[str, int] | None:
         """Count the nodes of the optimised graph by the provider that has them; None where a version cannot tell."""
@@ -254,13 +264,7 @@ class OnnxRuntime(Runner):
         return dict(counts)
 
 
-def _halving() -> bytes:
-    """Return a model that multiplies by a half."""
-    from onnx import TensorProto, helper
-
-    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [SUBNORMAL_PROBE_SIZE]) for name in "xy")
-    half = helper.make_tensor("half", TensorProto.FLOAT, [], [0.5])
-    graph = helper.make_graph([helper.make_node("Mul", ["x", "half"], ["y"])], "halving", [x], [y], [half])
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
-    content: bytes = model.SerializeToString()
-    return content
+def _thread_count() -> int | None:
+    """Return how many threads this process has, None where no file system tells it."""
+    folder = Path("/proc/self/task")
+    return len(list(folder.iterdir())) if folder.is_dir() else None

@@ -13,6 +13,7 @@ from benchmarks.runners.runner import (
     Device,
     Runner,
     as_float32,
+    either,
     flushing,
 )
 from converters.errors import did_you_mean
@@ -27,7 +28,7 @@ HALVING = (
 class OpenCV(Runner):
     """The original prototxt and caffemodel in OpenCV 4's own engine, on the CPU."""
 
-    packages: ClassVar = ("opencv-python-headless",)
+    packages: ClassVar = (either("opencv-python-headless", "opencv-python", "opencv-contrib-python"),)
     call_paths: ClassVar = {
         "forward": CallPath(extra="Winograd for 3x3 convolutions, OpenCV's default"),
         "no-winograd": CallPath(extra="direct convolutions"),
@@ -72,7 +73,7 @@ class OpenCV(Runner):
         self._net.setPreferableBackend(dnn.DNN_BACKEND_OPENCV)
         self._net.setPreferableTarget(dnn.DNN_TARGET_CPU)
         self._net.enableWinograd(self.settings.call_path != "no-winograd")
-        self._layers = [self._layer(node) for node in self.nodes]
+        self._layers = self._layers_of_nodes()
 
     def prepare(self, batch: Array) -> Any:
         """Return the batch as it is."""
@@ -111,24 +112,33 @@ class OpenCV(Runner):
         kinds = {blob.dtype.name for name in layers for blob in self._net.getLayer(name).blobs}
         return "fp32-strict" if kinds == {"float32"} else "+".join(sorted(kinds))
 
-    def _layer(self, node: str) -> str:
-        """Return the layer whose value a node is; layers are all that OpenCV knows by name."""
-        known = self._net.getLayerNames()
-        if node in known:
-            return node
-        layer = self._named_in_source(node)
-        if layer not in known:
-            hint = did_you_mean(node, known)
-            raise RunnerError(f"{self.files['network']}: OpenCV finds no layer '{node}'{hint}; the last is {known[-1]}")
-        return layer
+    def _layers_of_nodes(self) -> list[str]:
+        """Return the layers whose values the nodes are: layers are all that OpenCV knows by name."""
+        known, path = self._net.getLayerNames(), self.files["network"]
+        layers = list(self.nodes)
+        if not set(layers) <= set(self._net.getUnconnectedOutLayersNames()):
+            layers = self._named_in_source()
+        problems = [
+            f"{path}: OpenCV finds no layer '{layer}'{did_you_mean(layer, known)}; the last is '{known[-1]}'"
+            for layer in layers
+            if layer not in known
+        ]
+        if problems:
+            raise RunnerError(problems)
+        return layers
 
-    def _named_in_source(self, node: str) -> str:
-        """Return the layer of a node by the names that converters give, for an output or a blob named otherwise."""
+    def _named_in_source(self) -> list[str]:
+        """Return the layers of nodes that have other names than layers, or a name that means several values.
+
+        A blob that several layers write to in place bears the name of the first; as an output it means the last.
+        """
+        from converters import passes
         from converters.from_caffe import read_caffe
 
         graph = read_caffe(self.files["network"], shapes_only=True)
-        value = graph.outputs.get(node, graph.aliases.get(node, node))
-        return next((each.layer for each in graph if each.name == value), node)
+        if self.nodes != tuple(graph.outputs):
+            graph = passes.cut(graph, self.nodes)
+        return [graph.node(value).layer for value in graph.outputs.values()]
 
 
 def _halved(cv2: Any, value: float) -> Array:

@@ -111,7 +111,7 @@ class OpenVINO(Runner):
             "device": "cpu" if devices == ["CPU"] else "+".join(devices),
             "threads": int(told("INFERENCE_NUM_THREADS")),
             "precision": self._precision(),
-            "denormals": flushing(_halved(self._openvino, self._options(), SUBNORMAL_PROBE_VALUE)),
+            "denormals": flushing(self._halved()),
         }
 
     def facts(self) -> dict[str, Any]:
@@ -124,6 +124,11 @@ class OpenVINO(Runner):
             "hyper_threading": bool(told("ENABLE_HYPER_THREADING")),
             "runtime_precisions": self._runtime_precisions(),
         }
+
+    def _halved(self) -> Array:
+        # In float32 whatever the model computes in: float16 has no room for such numbers at all.
+        options = {**self._options(), "INFERENCE_PRECISION_HINT": "f32"}
+        return _halved(self._openvino, options, SUBNORMAL_PROBE_VALUE)
 
     def _precision(self) -> str:
         """Return what convolutions and dense layers really compute in, of the graph that is executed."""

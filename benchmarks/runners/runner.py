@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -169,6 +170,18 @@ class Runner(ABC):
 
     def __str__(self) -> str:
         return type(self).__name__
+
+
+def either(*distributions: str) -> str:
+    """Return the first of these that is installed, or the first: some libraries come under several names."""
+    return next(filter(_is_installed, distributions), distributions[0])
+
+
+def _is_installed(distribution: str) -> bool:
+    try:
+        return bool(version(distribution))
+    except PackageNotFoundError:
+        return False
 
 
 def page_in(path: Path) -> None:
