@@ -33,6 +33,11 @@ class Column:
     setting: bool = False
 
     @property
+    def figure(self) -> bool:
+        """Return whether the column shows something measured, and not what was measured."""
+        return self.key not in (*WHO, *FURTHER, "verdict")
+
+    @property
     def head(self) -> str:
         """Return the title with unit and direction: "median, ms ↓"."""
         return f"{self.title}{', ' if self.unit else ''}{self.unit} {ARROWS[self.better]}".rstrip()
@@ -139,6 +144,8 @@ COLUMNS: Mapping[str, Column] = {column.key: column for column in _COLUMNS}
 SCORES, GROUPS, FACE_TESTS = "scores", "by_group", "face_tests"
 WHO = ("machine", "model", "rank", "runner", "version", "call_path", "device", "provider", "precision", "threads",
        "batch")  # fmt: skip
+# What else describes rows, as parameters do a network.
+FURTHER = ("layout", "denormals", "spinning", "parameters", "multiply_adds", "samples", "rounds")
 SPEED = ("median_ms", "p90_ms", "p95_ms", "p99_ms", "images_per_second", "ratio", "share_of_peak_fraction")
 START = (
     "to_first_answer_ms",

@@ -7,6 +7,7 @@ from benchmarks.statistics.rows import Row
 from benchmarks.tables.cell import MARKS, Cell
 from benchmarks.tables.columns import ARROWS, Column, chosen
 
+REPEAT = "to repeat"  # the term of a footer that is followed by a command
 NOTHING = Cell("-", marks=frozenset("-"))
 
 
@@ -79,6 +80,15 @@ def build(
         footer=tuple(footer),
         breaks=frozenset(place for place in range(1, len(groups)) if groups[place] != groups[place - 1]),
     )
+
+
+def speaking(rows: Sequence[Row], columns: str) -> list[Row]:
+    """Return the rows that have something to say in these columns: those with a figure, and those that failed.
+
+    UsageError for columns that do not exist.
+    """
+    figures = [column for column in chosen(columns, rows) if column.figure]
+    return [row for row in rows if not figures or not row.ok or any(column.cell(row, ()) for column in figures)]
 
 
 def _order(row: Row) -> tuple[object, ...]:

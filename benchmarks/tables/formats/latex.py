@@ -1,7 +1,7 @@
 r"""Tables in LaTeX, for a document with `\usepackage{booktabs}`."""
 
 from benchmarks.tables.cell import Cell
-from benchmarks.tables.table import Table, View, view
+from benchmarks.tables.table import REPEAT, Table, View, view
 
 ESCAPES = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
@@ -24,9 +24,13 @@ def text(table: Table) -> str:
         *_grid(seen),
         *(_below(f"({letter}) {escape(reason)}") for letter, reason in seen.notes),
         _below("; ".join(f"{escape(mark)} {escape(meaning)}" for mark, meaning in seen.legend)) if seen.legend else "",
-        *(_below(f"{escape(term)}: {escape(said)}") for term, said in seen.footer),
+        *(_below(f"{escape(term)}: {_said(term, said)}") for term, said in seen.footer),
     )
     return "\n".join(part for part in parts if part) + "\n"
+
+
+def _said(term: str, said: str) -> str:
+    return rf"\texttt{{{escape(said)}}}" if term == REPEAT else escape(said)
 
 
 def _above(line: str) -> str:

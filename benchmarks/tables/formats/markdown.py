@@ -4,21 +4,22 @@ import re
 from collections.abc import Iterable, Sequence
 
 from benchmarks.tables.cell import Cell
-from benchmarks.tables.table import Table, View, view
+from benchmarks.tables.table import REPEAT, Table, View, view
 
 SPECIAL = re.compile(r"[\\`*_~|\[\]]|<(?=[A-Za-z/!?])")
 
 
-def text(table: Table) -> str:
-    """Return a table with its title, notes, legend and footer."""
+def text(table: Table, *, folded: bool = False) -> str:
+    """Return a table with its title, notes, legend and footer; `folded`: the last two open at a click only."""
     seen = view(table)
+    below = (_legend(seen.legend), _lines(f"{escape(term)}: {_said(term, said)}" for term, said in seen.footer))
+    foot = "\n\n".join(part for part in below if part)
     parts = (
         f"**{escape(seen.title)}**" if seen.title else "",
         _shared(seen),
         _grid(seen),
         _lines(f"\\[{letter}\\] {escape(reason)}" for letter, reason in seen.notes),
-        _legend(seen.legend),
-        _lines(f"{escape(term)}: {escape(said)}" for term, said in seen.footer),
+        f"<details><summary>How it was measured</summary>\n\n{foot}\n\n</details>" if folded and foot else foot,
     )
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -44,6 +45,10 @@ def _cell(seen: View, cell: Cell) -> str:
 def _legend(legend: Sequence[tuple[str, str]]) -> str:
     told = "; ".join(f"{escape(mark)} {escape(meaning)}" for mark, meaning in legend)
     return f"Marks: {told}." if told else ""
+
+
+def _said(term: str, said: str) -> str:
+    return f"`{said}`" if term == REPEAT and "`" not in said else escape(said)
 
 
 def _lines(lines: Iterable[str]) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from html import escape
 
 from benchmarks.tables.cell import Cell
-from benchmarks.tables.table import Head, Table, View, view
+from benchmarks.tables.table import REPEAT, Head, Table, View, view
 from heads.reports.page_style import STYLE
 
 OWN_STYLE = """
@@ -74,6 +74,10 @@ def _cell(seen: View, cell: Cell) -> str:
     return escape(cell.text) + (f"<sup>{letter}</sup>" if letter else "") + interval
 
 
+def _said(term: str, said: str) -> str:
+    return f"<code>{escape(said)}</code>" if term == REPEAT else escape(said)
+
+
 def _terms(heading: str, terms: Sequence[tuple[str, str]]) -> str:
-    told = "".join(f"<dt>{escape(term)}</dt><dd>{escape(said)}</dd>\n" for term, said in terms)
+    told = "".join(f"<dt>{escape(term)}</dt><dd>{_said(term, said)}</dd>\n" for term, said in terms)
     return f'<h2>{escape(heading)}</h2>\n<dl class="footer">\n{told}</dl>\n' if told else ""
