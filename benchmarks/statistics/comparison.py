@@ -138,7 +138,8 @@ def _keyed(found: Sequence[Row], matched: Sequence[str], name: str) -> dict[Key,
 
 
 def _full(row: Row) -> str:
-    return f"{row.label} {row.version} on {row.machine}"
+    version = "" if row.version in row.label else f" {row.version}"
+    return f"{row.label}{version} on {row.machine}"
 
 
 def _what_there_is(chosen: Sequence[Sequence[Row]], names: Sequence[str]) -> str:

@@ -14,13 +14,14 @@ from benchmarks.statistics.rows import Estimate, FaceTest, Score
 from heads.errors import HeadsError
 from heads.metrics import Comparison, EvaluateOptions, Row, Scores, Value, compare, evaluate
 from heads.metrics.comparison import COMPARED, exact_mcnemar
+from heads.metrics.slices import LABEL
 from heads.models.head import Calibration
 
 
 def scores(accuracy: Accuracy, options: EvaluateOptions | None = None) -> tuple[Score, ...]:
     """Return accuracy, balanced accuracy, F1 and ROC AUC of all faces and of each group, with 95 % intervals.
 
-    What a group of faces with one label leaves undefined by its very nature is left out.
+    Of the faces of one label only accuracy is told: the others need both labels.
     """
     known = face_scores(accuracy)
     options = options or EvaluateOptions(by=tuple(known.groups.columns), crossings=1)
@@ -28,7 +29,7 @@ def scores(accuracy: Accuracy, options: EvaluateOptions | None = None) -> tuple[
         _score(name, row.metrics[name], row, accuracy.head)
         for row in evaluate(known, options).rows
         for name in COMPARED
-        if not row.metrics[name].structural
+        if name == "accuracy" or LABEL not in row.columns
     )
 
 
