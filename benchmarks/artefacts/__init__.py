@@ -1,7 +1,7 @@
 """A network as each runtime reads it, made once for each model by converters and kept in a work folder.
 
 `python -m benchmarks.artefacts REQUEST.json ANSWER.json` makes what a `Request` asks for and writes an `Answer`;
-whoever starts it imports no framework. `planning.plan` tells beforehand, without converting, what that would take.
+whoever starts it imports no framework. With `--plan` before them it tells, without converting, what that would take.
 """
 
 # Kind -> the roles of its files. Runners name the kind they need, Task.files holds the paths by role. A network of

@@ -36,7 +36,7 @@ def answer(request: Request) -> Answer:
 def store_for(found: Network, request: Request, work: Path) -> Store:
     """Return where what is made of a network is kept."""
     stated = {"order": request.channel_order, "mean": list(request.mean), "scale": list(request.scale)}
-    return store_of(work, found.name, found.sha256(), found.nodes, {"stated": stated} if any(stated.values()) else {})
+    return store_of(work, found.name, found.sha256, found.nodes, {"stated": stated} if any(stated.values()) else {})
 
 
 @dataclass(eq=False)
@@ -141,7 +141,7 @@ class Maker:
         found = self.network
         return Answer(
             model=found.name,
-            model_sha256=found.sha256(),
+            model_sha256=found.sha256,
             nodes=found.nodes,
             input_shape=found.input_shape,
             network=network.facts(found),
@@ -157,7 +157,7 @@ class Maker:
 
         def make(folder: Path) -> dict[str, Any]:
             pictures = self.gallery.pictures(self.network, 0, images)
-            probe.write_probe(self.network, self.network.sha256(), pictures, folder / probe.FILE)
+            probe.write_probe(self.network, self.network.sha256, pictures, folder / probe.FILE)
             return {"images": len(pictures.names)}
 
         entry.made(make)

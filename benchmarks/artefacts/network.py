@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ from heads.images.preprocessing import Preparation
 
 # What Caffe's own tools feed, where a network does not say.
 CHANNEL_ORDER = {1: "gray", 3: "BGR"}
+# Values that are looked at together: the largest layer may have gigabytes.
+PART = 2**20
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +66,7 @@ class Network:
         """Return (channels, height, width)."""
         return self.graph.inputs[self.input_name][1:]
 
+    @cached_property
     def sha256(self) -> str:
         """Return the sha256 over all source files, the one that embeddings of `heads` state."""
         return fingerprint(self.files)
@@ -170,4 +174,6 @@ def facts(network: Network) -> dict[str, Any]:
 def subnormals(array: Any) -> int:
     """Return how many values lie nearer to zero than the smallest normal number of their type, and are not zero."""
     smallest = np.finfo(array.dtype).smallest_normal
-    return int(np.count_nonzero((np.abs(array) < smallest) & (array != 0)))
+    flat = array.reshape(-1)
+    parts = (flat[start : start + PART] for start in range(0, flat.size, PART))
+    return sum(int(np.count_nonzero((np.abs(part) < smallest) & (part != 0))) for part in parts)
