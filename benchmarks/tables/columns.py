@@ -12,7 +12,6 @@ from benchmarks.tables.cell import Cell, Kind
 from converters.errors import did_you_mean
 
 MEBI = 1 / 2**20
-ARROWS = {"lower": "↓", "higher": "↑", "": ""}
 
 
 @dataclass(frozen=True)
@@ -36,11 +35,6 @@ class Column:
     def figure(self) -> bool:
         """Return whether the column shows something measured, and not what was measured."""
         return self.key not in (*WHO, *FURTHER, "verdict")
-
-    @property
-    def head(self) -> str:
-        """Return the title with unit and direction: "median, ms ↓"."""
-        return f"{self.title}{', ' if self.unit else ''}{self.unit} {ARROWS[self.better]}".rstrip()
 
     def cell(self, row: Row, rows: Sequence[Row]) -> Cell | None:
         """Return the cell of one row, None where it has nothing to show."""

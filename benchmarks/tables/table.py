@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from benchmarks.statistics.rows import Row
 from benchmarks.tables.cell import MARKS, Cell
-from benchmarks.tables.columns import ARROWS, Column, chosen
+from benchmarks.tables.columns import Column, chosen
 
 REPEAT = "to repeat"  # the term of a footer that is followed by a command
+ARROWS = {"lower": "↓", "higher": "↑", "": ""}
 NOTHING = Cell("-", marks=frozenset("-"))
 
 
@@ -16,10 +17,17 @@ class Head:
     """The head of a column: `raw` are the columns that it takes in CSV, after `key`; `left`: text, not figures."""
 
     key: str
-    text: str
+    title: str
+    unit: str = ""
+    better: str = ""
     raw: tuple[str, ...] = ("",)
     left: bool = False
     setting: bool = False
+
+    @property
+    def text(self) -> str:
+        """Return the title with unit and direction: "median, ms ↓"."""
+        return f"{self.title}{', ' if self.unit else ''}{self.unit} {ARROWS[self.better]}".rstrip()
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -75,7 +83,7 @@ def build(
     groups = [row.group for row in ordered]
     return Table(
         title=title,
-        heads=tuple(_head(column) for column in taken),
+        heads=tuple(head_of(column) for column in taken),
         lines=tuple(tuple(column.cell(row, ordered) for column in taken) for row in ordered),
         footer=tuple(footer),
         breaks=frozenset(place for place in range(1, len(groups)) if groups[place] != groups[place - 1]),
@@ -103,8 +111,10 @@ def _with_machine(columns: tuple[Column, ...], rows: Sequence[Row]) -> tuple[Col
     return (*chosen("machine", rows), *columns)
 
 
-def _head(column: Column) -> Head:
-    return Head(column.key, column.head, column.kind.raw, column.kind.left, column.setting)
+def head_of(column: Column) -> Head:
+    """Return the head of a column."""
+    kind = column.kind
+    return Head(column.key, column.title, column.unit, column.better, kind.raw, kind.left, column.setting)
 
 
 def view(table: Table) -> View:
@@ -115,7 +125,7 @@ def view(table: Table) -> View:
         cells = [line[place] for line in table.lines]
         texts = {cell.text if cell else "" for cell in cells}
         if head.setting and len(texts) == 1 and texts != {""}:
-            shared.append((head.text, texts.pop()))
+            shared.append((head.title, f"{texts.pop()} {head.unit}".rstrip()))
         elif any(cells):
             kept.append(place)
     lines = tuple(tuple(line[place] or NOTHING for place in kept) for line in table.lines)

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping
 
 from benchmarks.errors import UsageError
-from benchmarks.tables.formats import delimited, latex, markdown, page, structured
+from benchmarks.tables.formats import delimited, latex, markdown, page, plain, structured
 from benchmarks.tables.table import Table
 from converters.errors import did_you_mean
 
 FORMATS: Mapping[str, Callable[[Table], str]] = {
+    "text": plain.text,
     "md": markdown.text,
     "csv": delimited.text,
     "html": page.text,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from html import escape
 
 from benchmarks.tables.cell import Cell
-from benchmarks.tables.table import REPEAT, Head, Table, View, view
+from benchmarks.tables.table import ARROWS, REPEAT, Head, Table, View, view
 from heads.reports.page_style import STYLE
 
 OWN_STYLE = """
@@ -17,7 +17,8 @@ tbody tr:hover > * { background: var(--card); }
 dl.footer { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .15rem 1rem; font-size: .875rem; }
 dl.footer dd { margin: 0; overflow-wrap: anywhere; max-width: none; }
 @media (max-width: 40rem) { dl.footer { display: block; } dl.footer dd { margin-bottom: .4rem; } }
-@media print { @page { size: landscape; } thead { display: table-header-group; } dl.footer { font-size: 8pt; } }
+@media print { @page { size: landscape; } th, td { white-space: normal; } td small { white-space: normal; }
+  thead { display: table-header-group; } dl.footer { font-size: 8pt; } }
 """
 
 
@@ -52,8 +53,9 @@ def _grid(seen: View) -> str:
 
 
 def _head(head: Head) -> str:
-    title, _, rest = head.text.partition(", ")
-    return f'<th scope="col"{_text_class(head)}>{escape(title)}{f"<small>{escape(rest)}</small>" if rest else ""}</th>'
+    rest = f"{head.unit} {ARROWS[head.better]}".strip()
+    below = f"<small>{escape(rest)}</small>" if rest else ""
+    return f'<th scope="col"{_text_class(head)}>{escape(head.title)}{below}</th>'
 
 
 def _line(seen: View, place: int, line: Sequence[Cell]) -> str:
