@@ -123,6 +123,14 @@ def test_one_failed_round_of_three_takes_the_row_with_it() -> None:
     assert row.median_ms is None
 
 
+def test_a_row_whose_second_twin_broke_is_not_ok_but_doubts_about_it_are_no_matter() -> None:
+    first = timed("torch", [10.0, 10.1], twin="A")
+    row = only([*first, *timed("torch", [10.0], twin="B"), broken("torch", number=1, twin="B")])
+    assert (row.ok, row.reason) == (False, "measured a second time: no answer within 300 s")
+    busy = result("torch", twin="B", measured={"verdicts": ["the machine was busy"]})
+    assert only([*first, busy]).ok
+
+
 def test_a_process_that_died_before_it_told_its_version_belongs_to_the_others() -> None:
     results = timed("torch", [10.0, 10.1])
     results.append(broken("torch", number=2))

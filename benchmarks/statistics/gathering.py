@@ -49,6 +49,11 @@ class Group:
         return tuple(sorted(alone or [result for result in found if result.twin == "A"], key=_turn))
 
     @property
+    def second_twins(self) -> tuple[Result, ...]:
+        """Return the results that show the noise only."""
+        return tuple(result for result in self.results if result.twin == "B")
+
+    @property
     def single_calls(self) -> tuple[Result, ...]:
         """Return the results that a row's median and percentiles come from."""
         return next((found for scenario in TIMED if (found := self.of(scenario))), ())

@@ -2,8 +2,9 @@
 
 A row has figures of speed only if every round of it was measured, passed parity in the very process that was timed, and
 raised no doubts. One failed round of many takes the row with it: what breaks now and then is no route to recommend, and
-the rounds that went well are a choice of the lucky ones. A process of another scenario that gave wrong answers takes it
-too; any other failure there only leaves that scenario's figures out, with a word in `reason`.
+the rounds that went well are a choice of the lucky ones. The second twin of an A/A pair counts there too, its doubts
+aside. A process of another scenario that gave wrong answers takes the row as well; any other failure there only leaves
+that scenario's figures out, with a word in `reason`.
 """
 
 from collections.abc import Sequence
@@ -34,6 +35,9 @@ def judge(group: Group) -> Verdict:
         found = _trouble(rounds)
         if found:
             return Verdict(False, *found)
+    for found in filter(None, map(trouble, group.second_twins)):
+        if found[0] != DOUBTFUL:
+            return Verdict(False, found[0], f"measured a second time: {found[1]}")
     remarks = []
     for rounds in others:
         found = _trouble(rounds)
