@@ -156,7 +156,7 @@ class Drifting(Honest):
 
     def duration_ms(self) -> float:
         self.timed_calls += not gc.isenabled()
-        return float(sleep_ms() * 1.03**self.timed_calls)
+        return sleep_ms() * (1 + 0.25 * self.timed_calls)
 
 
 class NeverSteady(Honest):
