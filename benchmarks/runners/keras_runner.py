@@ -93,10 +93,10 @@ class Keras(Runner):
 
         self._keras, self._tf = keras, tf
         self._refuse_other_onednn()
-        self._set_threads()
         number, count = self.device_number, len(tf.config.list_physical_devices("GPU"))
         if number is not None and number >= count:
             raise RunnerError(f"{self.settings.device} is not there: TensorFlow finds {count or 'no'} GPUs; choose cpu")
+        self._set_threads()
         self._place = "/CPU:0" if number is None else f"/GPU:{number}"
         tf.config.experimental.enable_tensor_float_32_execution(self.settings.precision == "tf32")
 

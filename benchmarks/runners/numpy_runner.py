@@ -69,23 +69,20 @@ class NumPy(Runner):
 
     def build(self) -> None:
         """Cut the network at the nodes; there is nothing to compile."""
-        from converters import passes
+        from benchmarks.runners.source_graph import ended
 
         (self._input,) = self._read.inputs
-        # The name of an output may also be that of an earlier value, where layers work in place.
-        own = self.nodes == tuple(self._read.outputs)
-        self._graph = self._read if own else passes.cut(self._read, self.nodes)
+        self._graph = ended(self._read, self.nodes)
 
     def prepare(self, batch: Array) -> Any:
-        """Return the batch, the graph resized to it."""
-        if self._graph.inputs[self._input] != batch.shape:
-            self._graph = self._graph.with_inputs({self._input: batch.shape})
-        return np.ascontiguousarray(batch, np.float32)
+        """Return the batch with the graph resized to it; weights are shared."""
+        return self._graph.with_inputs({self._input: batch.shape}), np.ascontiguousarray(batch, np.float32)
 
     def run(self, feed: Any) -> Any:
         """Compute every value up to the nodes."""
-        values = dict(self._graph.steps({self._input: feed}))
-        return [values[value] for value in self._graph.outputs.values()]
+        graph, array = feed
+        values = graph.output_values(graph.run({self._input: array}))
+        return list(values.values())
 
     def values(self, answer: Any) -> dict[str, Array]:
         """Return the values by node."""

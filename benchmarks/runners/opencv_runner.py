@@ -128,16 +128,11 @@ class OpenCV(Runner):
         return layers
 
     def _named_in_source(self) -> list[str]:
-        """Return the layers of nodes that have other names than layers, or a name that means several values.
-
-        A blob that several layers write to in place bears the name of the first; as an output it means the last.
-        """
-        from converters import passes
+        """Return the layers of nodes that have other names than layers, or names that could mean several values."""
+        from benchmarks.runners.source_graph import ended
         from converters.from_caffe import read_caffe
 
-        graph = read_caffe(self.files["network"], shapes_only=True)
-        if self.nodes != tuple(graph.outputs):
-            graph = passes.cut(graph, self.nodes)
+        graph = ended(read_caffe(self.files["network"], shapes_only=True), self.nodes)
         return [graph.node(value).layer for value in graph.outputs.values()]
 
 

@@ -46,13 +46,13 @@ class Torch(Runner):
 
     @classmethod
     def environment(cls, settings: Settings) -> dict[str, str]:
-        """Say how OpenMP's threads wait for work, and let no compilation come from an earlier process."""
+        """Say how OpenMP's threads wait for work; compile in this process, and take nothing from an earlier one."""
         wait = {
             "OMP_NUM_THREADS": str(settings.threads),
             "OMP_WAIT_POLICY": "ACTIVE" if settings.spinning else "PASSIVE",
         }
-        compiled = {"TORCHINDUCTOR_FORCE_DISABLE_CACHES": "1"} if settings.call_path == "compile" else {}
-        return wait | compiled
+        compiling = {"TORCHINDUCTOR_FORCE_DISABLE_CACHES": "1", "TORCHINDUCTOR_COMPILE_THREADS": "1"}
+        return wait | (compiling if settings.call_path == "compile" else {})
 
     @classmethod
     def devices(cls) -> list[Device]:
@@ -92,7 +92,7 @@ class Torch(Runner):
         count = _gpu_count(torch)
         if number is not None and number >= count:
             raise RunnerError(f"{self.settings.device} is not there: PyTorch finds {count or 'no'} GPUs; choose cpu")
-        if self.settings.call_path == "compile" and number is None:
+        if self._is_compiled and number is None:
             _refuse_without_compiler()
 
     def read_weights(self) -> None:
@@ -112,14 +112,19 @@ class Torch(Runner):
         dtype = getattr(torch, DTYPES[asked.precision])
         self._dtype, self._device = dtype, torch.device(asked.device)
         self._model = self._model.to(self._device, dtype, memory_format=self._format).eval()
-        compiled = asked.call_path == "compile"
-        self._called = torch.compile(self._model, fullgraph=True, dynamic=False) if compiled else self._model
+        self._called = self._model
+        if self._is_compiled:
+            self._called = torch.compile(self._model, fullgraph=True, dynamic=False)
         refuse_unknown(self.nodes, self._outputs(), self._source)
 
     def _outputs(self) -> list[str]:
         """Return the module's outputs as its description names them."""
         lines = (self._module.__doc__ or "").splitlines()
         return [line.removeprefix("Output ").partition(":")[0] for line in lines if line.startswith("Output ")]
+
+    @property
+    def _is_compiled(self) -> bool:
+        return self.settings.call_path == "compile"
 
     def prepare(self, batch: Array) -> Any:
         """Return the batch as a tensor on the host, in the number type and memory format of the weights."""
@@ -153,7 +158,8 @@ class Torch(Runner):
         }
         layout = self._layout(weights)
         denormals = {"denormals": self._flushing()} if devices == {"cpu"} else {}
-        return told | denormals | ({"layout": layout} if layout else {})
+        path = {"call_path": "compile" if _compiled_graphs() else "eager"} if self._is_compiled else {}
+        return told | denormals | path | ({"layout": layout} if layout else {})
 
     def _precision(self, weights: list[Any]) -> str:
         counts: Counter[str] = Counter()
@@ -196,7 +202,7 @@ class Torch(Runner):
             "tf32_convolution": bool(torch.backends.cudnn.allow_tf32),
             "cpu_capability": torch.backends.cpu.get_cpu_capability(),
             "onednn": bool(torch.backends.mkldnn.is_available()),
-            "compile_cache": "none" if self.settings.call_path == "compile" else "",
+            **({"compile_cache": "none", "compiled_graphs": _compiled_graphs()} if self._is_compiled else {}),
         }
 
 
@@ -212,6 +218,13 @@ def _cpu_lacks(torch: Any, precision: str) -> str:
     if told is None or getattr(torch.ops.mkldnn, told)():
         return ""
     return f"it has no instructions for {precision}; PyTorch would emulate it"
+
+
+def _compiled_graphs() -> int:
+    """Return how many graphs torch.compile has made in this process; it may also give up and run eagerly."""
+    from torch._dynamo.utils import counters
+
+    return int(counters["stats"]["unique_graphs"])
 
 
 def _refuse_without_compiler() -> None:
