@@ -17,7 +17,7 @@ def command(rows: Sequence[Row], results: Sequence[Result]) -> str:
     scenarios = {result.scenario for result in results}
     words = ["bench", "run"]
     words += _each("--model", sorted({row.model for row in rows}))
-    words += _each("--runner", dict.fromkeys(f"{row.runner}:{row.call_path}" for row in rows))
+    words += _each("--runner", sorted({f"{row.runner}:{row.call_path}" for row in rows}))
     words += _all("--device", sorted({row.device for row in rows}))
     words += _all("--batch", sorted({row.batch for row in rows}))
     words += _all("--precision", [name for name in PRECISIONS if any(row.precision == name for row in rows)])

@@ -1,0 +1,112 @@
+"""What stands below a table: where its figures come from, and how to get them again."""
+
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+import bench_records as records
+from benchmarks.cells import Settings
+from benchmarks.records.result import Result
+from benchmarks.statistics.assembly import rows
+from benchmarks.tables.footer import footer
+from benchmarks.tables.making import table
+
+ALL = ("median_ms", "ratio", "difference", "share_of_peak_fraction", "accuracy_fraction", "mcnemar_p")
+
+
+def below(results: Sequence[Result], columns: Sequence[str] = ALL) -> dict[str, str]:
+    found = footer(rows(results), results, columns)
+    assert len(dict(found)) == len(found), "each term once"
+    return dict(found)
+
+
+def on(machine: dict[str, Any], **fields: Any) -> Result:
+    return records.result("torch", machine={**records.MACHINE, **machine}, **fields)
+
+
+@pytest.fixture(scope="module")
+def told() -> dict[str, str]:
+    return below(records.suite())
+
+
+def test_everything_is_told(told: dict[str, str]) -> None:
+    assert list(told) == [
+        "machine", "network tiny", "versions", "measured", "commit", "samples", "noise", "reference", "difference",
+        "peak", "head", "to repeat",
+    ]  # fmt: skip
+    assert told["machine"] == "Test CPU 3000, 8.00 GiB of memory, Linux 6.1, Python 3.11.9"
+    assert told["network tiny"] == "1.00 million parameters, 50.0 million multiply-adds an image, sha256 aaaaaaaaaaaa"
+    assert told["versions"].startswith("keras 3.15.1, numpy 2.4.0, onnxruntime 1.31.1"), "failed processes included"
+    assert told["samples"].startswith("64 calls in each of 5 rounds")
+    assert told["reference"].startswith("opencv:forward; ")
+    assert "on 32 images" in told["difference"] and told["difference"].endswith("allowed: 1e-5 for fp32-strict")
+    assert told["peak"].startswith("50.0 G multiply-adds/s in a matrix product, 10.0 GB/s in a copy (cpu, fp32-strict")
+    assert told["head"].startswith("svm, on 200 faces; the positive label is female; McNemar")
+
+
+def test_only_what_concerns_the_columns_is_told() -> None:
+    assert list(below(records.suite(), ["peak_memory_bytes"])) == [
+        "machine", "network tiny", "versions", "measured", "commit", "to repeat",
+    ]  # fmt: skip
+
+
+def test_days_and_commits_are_those_of_the_results() -> None:
+    results = [
+        records.result("torch", started="2026-11-02T23:59:00+00:00"),
+        records.result("torch", number=1, started="2026-11-03T00:01:00+00:00", dirty=True),
+    ]
+    found = below(results)
+    assert found["measured"] == "2026-11-02 to 2026-11-03"
+    assert found["commit"] == "1234567890ab, 1234567890ab with uncommitted changes"
+
+
+def test_a_machine_is_told_whole() -> None:
+    gpu = {"name": "NVIDIA H100", "memory_bytes": 80 << 30, "driver": "580.95", "cuda": "13.0"}
+    found = below([on({
+        "logical_cores": 32, "threads_available": 16, "memory_limit_bytes": 4 << 30, "virtual": True,
+        "governor": "performance", "turbo": False, "gpus": [gpu], "load_average": 0.3,
+    })])  # fmt: skip
+    assert found["machine"] == (
+        "Test CPU 3000, 32 logical cores, 16 threads available, 8.00 GiB of memory, 4.00 GiB allowed, virtual, "
+        "NVIDIA H100 with 80.0 GiB, driver 580.95, CUDA 13.0, Linux 6.1, Python 3.11.9, governor performance, turbo off"
+    )
+
+
+def test_several_machines_are_told_by_name_and_what_passes_makes_no_machine() -> None:
+    found = below([
+        on({"load_average": 0.1}), on({"load_average": 0.9}, number=1), on({"name": "other", "processor": "CPU 2"})
+    ])  # fmt: skip
+    assert [term for term in found if term.startswith("machine")] == ["machine bench-box", "machine other"]
+
+
+def test_without_twins_the_noise_is_unknown() -> None:
+    assert below(records.timed("torch", [10, 11]))["noise"] == "unknown: no cell was measured twice in each round"
+
+
+def test_the_noise_floor_is_rounded_up_and_named_by_device(told: dict[str, str]) -> None:
+    assert told["noise"].startswith("rows closer than 2.") and " % on cpu may well be equal" in told["noise"]
+
+
+def test_each_precision_has_its_limit() -> None:
+    int8 = records.result(
+        "onnxruntime",
+        asked=records.settings(precision="int8"),
+        measured={"parity": records.parity(tolerance=None, difference=0.03)},
+    )
+    assert below([records.result("torch"), int8])["difference"].endswith("allowed: 1e-5 for fp32-strict, any for int8")
+
+
+def test_the_command_names_all_cells() -> None:
+    results = [
+        *records.timed("torch", [10, 11, 12], model="a b", asked=records.settings("torch", threads=2)),
+        records.result("onnxruntime", batch=8, scenario="throughput", asked=Settings(precision="int8")),
+        records.peak(asked=Settings(threads=2)),
+    ]
+    command = shlex.split(dict(table(results, "speed").footer)["to repeat"])
+    assert command == [
+        "bench", "run", "--model", "a b", "--model", "tiny", "--runner", "onnxruntime:run", "--runner", "torch:eager",
+        "--device", "cpu", "--batch", "1,8", "--precision", "fp32-strict,int8", "--threads", "1,2", "--scenario",
+        "latency,throughput,peak", "--rounds", "3",
+    ]  # fmt: skip
