@@ -121,6 +121,9 @@ def test_one_failed_round_of_three_takes_the_row_with_it() -> None:
     assert (row.ok, row.verdict, row.rounds) == (False, "timed out", 3)
     assert row.reason == "1 of 3 rounds failed: round 1: no answer within 300 s"
     assert row.median_ms is None
+    results[1] = result("torch", number=1, measured={"verdicts": ["the machine was busy"]})
+    row = only(results)
+    assert (row.verdict, row.reason) == ("doubtful", "1 of 3 rounds doubtful: round 1: the machine was busy")
 
 
 def test_a_row_whose_second_twin_broke_is_not_ok_but_doubts_about_it_are_no_matter() -> None:
@@ -210,8 +213,11 @@ def test_the_share_of_peak_is_that_of_the_same_run_precision_device_and_threads(
     rate = only(rounds).images_per_second
     assert share is not None and rate is not None
     assert share.value == pytest.approx(50e6 * rate.value / 2e10)
+    slowed = fits[1].measured.model_copy(update={"verdicts": ["the machine was busy"]})
+    doubted = fits[1].model_copy(update={"measured": slowed})
     for other in (
         peak(run="run-2"),
+        doubted,
         peak(asked=settings("numpy", threads=2)),
         peak(asked=settings("numpy", precision="bf16")),
         peak(machine={"name": "other"}),

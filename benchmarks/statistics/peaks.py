@@ -6,17 +6,18 @@ from benchmarks.records.result import Result
 from benchmarks.statistics.gathering import machine_name, once
 from benchmarks.statistics.intervals import estimate
 from benchmarks.statistics.rows import Estimate
+from benchmarks.statistics.validity import trouble
 
 # Run, machine, device, precision, threads -> multiply-adds per second.
 Peaks = Mapping[tuple[str, str, str, str, int], float]
 
 
 def peaks(results: Iterable[Result]) -> Peaks:
-    """Return what each run reached in a matrix product: the best of its rounds, since a peak is what can be reached."""
+    """Return what each run reached in a matrix product: the best of its sound rounds, since a peak is what can be."""
     found: dict[tuple[str, str, str, str, int], float] = {}
     for result in once(results):
         peak = result.measured.peak
-        if result.measured.status == "ok" and peak is not None:
+        if peak is not None and trouble(result) is None:
             place = (result.run, machine_name(result.machine), peak.device, peak.precision, peak.threads)
             found[place] = max(found.get(place, 0.0), peak.multiply_adds_per_second)
     return found

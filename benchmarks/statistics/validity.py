@@ -66,7 +66,8 @@ def _trouble(rounds: Sequence[Result]) -> tuple[str, str] | None:
     if len(troubles) == len(rounds) and len(reasons) == 1:
         return verdict, reasons[0]
     told = "; ".join(f"round {result.round}: {reason}" for result, (_, reason) in troubles)
-    return verdict, f"{len(troubles)} of {len(rounds)} rounds failed: {told}"
+    what = DOUBTFUL if all(found[0] == DOUBTFUL for _, found in troubles) else "failed"
+    return verdict, f"{len(troubles)} of {len(rounds)} rounds {what}: {told}"
 
 
 def trouble(result: Result) -> tuple[str, str] | None:
