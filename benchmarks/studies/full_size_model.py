@@ -29,11 +29,11 @@ def write(folder: Path) -> tuple[Path, Path, Path]:
     paths[0].write_bytes(prototxt.find("vgg-face").prototxt.read_bytes())
     random = np.random.RandomState(1)
     with paths[1].open("wb") as out:
-        out.write(_field(1, b"VGG_FACE_16_layers"))
+        out.write(field(1, b"VGG_FACE_16_layers"))
         for name, kind, shape in _layers():
             weight, bias = _values(random, name, shape)
-            head = _field(4, name.encode()) + _varint(5 << 3) + _varint(kind)
-            out.write(_field(2, head + _field(6, _blob(weight)) + _field(6, _blob(bias))))
+            head = field(4, name.encode()) + varint(5 << 3) + varint(kind)
+            out.write(field(2, head + field(6, _blob(weight)) + field(6, _blob(bias))))
     np.save(paths[2], random.uniform(-120, 130, (1, 3, 224, 224)).astype(np.float32))
     return paths
 
@@ -59,15 +59,17 @@ def _values(
 
 def _blob(array: NDArray[np.float32]) -> bytes:
     dims = (1,) * (4 - array.ndim) + array.shape
-    legacy = b"".join(_varint(number << 3) + _varint(size) for number, size in zip((1, 2, 3, 4), dims, strict=True))
-    return legacy + _field(5, array.tobytes())
+    legacy = b"".join(varint(number << 3) + varint(size) for number, size in zip((1, 2, 3, 4), dims, strict=True))
+    return legacy + field(5, array.tobytes())
 
 
-def _field(number: int, payload: bytes) -> bytes:
-    return _varint(number << 3 | 2) + _varint(len(payload)) + payload
+def field(number: int, payload: bytes) -> bytes:
+    """Return a field of a protobuf message that holds bytes."""
+    return varint(number << 3 | 2) + varint(len(payload)) + payload
 
 
-def _varint(value: int) -> bytes:
+def varint(value: int) -> bytes:
+    """Return a number from 0 up as protobuf writes it."""
     out = bytearray()
     while value > 127:
         out.append(value & 127 | 128)
