@@ -48,11 +48,8 @@ class Ended:
 
 
 def python(module: str, *arguments: str) -> list[str]:
-    """Return the command that runs a module of ours in a fresh interpreter.
-
-    `-P`: a folder `benchmarks` where somebody happens to stand is not ours; `environment.clean` says where ours is.
-    """
-    return [sys.executable, "-P", "-m", module, *arguments]
+    """Return the command that runs a module of ours in a fresh interpreter."""
+    return [sys.executable, "-m", module, *arguments]
 
 
 def run(command: Sequence[str], environment: Mapping[str, str], timeout_seconds: float) -> Ended:

@@ -10,11 +10,12 @@ from benchmarks.execution.cell import Cell, LeftOut
 from benchmarks.execution.request import Choice
 from benchmarks.execution.runtimes import Found
 from benchmarks.machine import energy, software
+from benchmarks.measuring import peak
 from benchmarks.runners import RUNNERS, Runner, load
 from converters.errors import did_you_mean
 
-# The library that the machine's peak is measured with is that of this runner.
-PEAK_RUNNER = "torch"
+# A task names a runner; the peak is measured with whatever library is fastest.
+PEAK_RUNNER = "numpy"
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def choose(axes: Axes, devices_of: Callable[[str], Found]) -> Chosen:
                 _add(chosen, axes, choice.runner, runner, settings)
     chosen.cells.sort(key=lambda cell: axes.models.index(cell.model))
     if "peak" in axes.scenarios:
-        chosen.cells += peaks(chosen.cells)
+        _add_peaks(chosen)
     return chosen
 
 
@@ -166,10 +167,14 @@ def _batches(scenario: str, axes: Axes) -> Sequence[int]:
     return axes.batches if scenario == "throughput" or "throughput" not in axes.scenarios else [min(axes.batches)]
 
 
-def peaks(cells: Iterable[Cell]) -> list[Cell]:
-    """Return one cell for each device, precision and number of threads that a speed will be a share of."""
-    asked = {(cell.settings.device, cell.settings.precision, cell.settings.threads) for cell in cells}
-    return [
-        Cell((), PEAK_RUNNER, Settings(device=device, precision=precision, threads=threads), 1, "peak", "")
-        for device, precision, threads in sorted(asked)
-    ]
+def _add_peaks(chosen: Chosen) -> None:
+    """Add one cell for each device, precision and number of threads that a speed will be a share of."""
+    asked = {(cell.settings.device, cell.settings.precision, cell.settings.threads) for cell in chosen.cells}
+    for device, precision, threads in sorted(asked):
+        settings = Settings(device=device, precision=precision, threads=threads)
+        try:
+            peak.able(settings)
+        except RunnerError as error:
+            chosen.leave_out("peak of the machine", "; ".join(error.problems), 1)
+        else:
+            chosen.cells.append(Cell((), PEAK_RUNNER, settings, 1, "peak", ""))

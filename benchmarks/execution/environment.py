@@ -22,6 +22,7 @@ ALWAYS = {
     "PYTHONHASHSEED": "0",
     "PYTHONFAULTHANDLER": "1",  # a crash, or a process ended for hanging, says where it was
     "PYTHONUNBUFFERED": "1",
+    "PYTHONSAFEPATH": "1",  # a folder `benchmarks` where somebody happens to stand is not ours
 }
 
 

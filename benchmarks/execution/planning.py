@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from benchmarks.cells import Limits
@@ -14,6 +15,8 @@ from benchmarks.execution.request import Choice, Request
 from benchmarks.execution.runtimes import Found, found_of
 from benchmarks.machine import processor
 from benchmarks.suites import Suite, load_suite
+from heads.errors import HeadsError
+from heads.models.head import load_head
 
 SHOWN_REASONS = 4
 
@@ -29,6 +32,7 @@ def plan(request: Request, devices_of: Callable[[str], Found] = found_of) -> Pla
     if problems:
         raise UsageError(problems)
     suite = load_suite(request.suite)
+    request = _with_nodes(request)
     axes = _axes(request, suite)
     chosen = choose(axes, devices_of)
     _refuse_nothing(request, chosen)
@@ -43,6 +47,16 @@ def plan(request: Request, devices_of: Callable[[str], Found] = found_of) -> Pla
         steps=schedule(chosen.cells, rounds, request.seed),
         left_out=chosen.left_out(),
     )
+
+
+def _with_nodes(request: Request) -> Request:
+    """Return the request with the nodes that its head reads, unless others are named: then the measurement refuses."""
+    if not request.head or request.nodes:
+        return request
+    try:
+        return replace(request, nodes=load_head(Path(request.head)).embedding.nodes)
+    except HeadsError as error:
+        raise BenchError(error.problems) from error
 
 
 def _axes(request: Request, suite: Suite) -> Axes:

@@ -14,6 +14,7 @@ from benchmarks.cells import TOLERANCES, Task, configuration_hash
 from benchmarks.execution import child, environment, outcome
 from benchmarks.execution.cell import TIMED, Plan, Step
 from benchmarks.machine import facts, load, software
+from benchmarks.measuring import peak
 from benchmarks.records.result import Measured, Result
 from benchmarks.runners import load as load_runner
 
@@ -82,13 +83,16 @@ class Turn:
             "task": told,
             "model_sha256": self._answer.model_sha256,
             "inputs": dict(self.surroundings.inputs) if self.step.cell.scenario == "accuracy" else {},
-            "versions": software.versions([*self._runner.packages, "numpy"]),
+            "versions": software.versions(self._packages()),
             "environment": self.variables,
             "machine": dict(self.surroundings.machine),
             "code_sha256": self.surroundings.code_sha256,
         }
         plain: dict[str, Any] = json.loads(json.dumps(found))
         return plain
+
+    def _packages(self) -> list[str]:
+        return list(peak.LIBRARIES if self.step.cell.scenario == "peak" else (*self._runner.packages, "numpy"))
 
     @property
     def key(self) -> str:
