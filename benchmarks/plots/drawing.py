@@ -10,7 +10,7 @@ from benchmarks.plots.latency import latency
 from benchmarks.plots.measures import measures
 from benchmarks.plots.peak import share_of_peak
 from benchmarks.plots.samples import rounds_of
-from benchmarks.plots.series import blocks, sweeps
+from benchmarks.plots.series import blocks, heading, sweeps
 from benchmarks.plots.throughput import throughput
 from benchmarks.records.result import Result
 from benchmarks.statistics.rows import Row
@@ -54,9 +54,7 @@ def _makers(results: Sequence[Result], rows: Sequence[Row], kinds: Sequence[str]
 
 
 def _what(kind: str, block: Sequence[Row]) -> str:
-    first = block[0]
-    batches = ", ".join(str(batch) for batch in sorted({row.batch for row in block}))
-    return f"{kind} of {first.model}, {first.device}, {first.threads} threads, batch {batches}, {first.machine}"
+    return f"{kind} of {heading(block[0], batch=len({row.batch for row in block}) == 1)}"
 
 
 def write_pictures(

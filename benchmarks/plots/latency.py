@@ -15,6 +15,8 @@ from benchmarks.statistics.digits import spelled
 from benchmarks.statistics.rows import Row
 from heads.reports.figures.picture import Paper, Picture
 
+# Up to so many dots are shapes in an SVG, more are pixels: each shape takes a hundred bytes.
+AS_SHAPES = 5000
 LANES = 0.72  # of a band's height, for its rounds
 
 
@@ -46,8 +48,10 @@ def _median(row: Row) -> float:
 
 def _draw(paired: Sequence[tuple[Row, Rounds]], labels: Sequence[str], said: str, figure: Figure, paper: Paper) -> None:
     axes = figure.subplots()
+    every = np.concatenate([np.asarray(part, np.float64) for _, rounds in paired for part in rounds])
     for place, (row, rounds) in enumerate(paired):
-        _band(axes, place, row, rounds, paper)
+        _dots(axes, place, rounds, paper, as_pixels=len(every) > AS_SHAPES)
+        _median_bar(axes, place, row, paper)
     axes.set_yticks(range(len(paired)), labels)
     axes.set_ylim(len(paired) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
@@ -55,17 +59,19 @@ def _draw(paired: Sequence[tuple[Row, Rounds]], labels: Sequence[str], said: str
     first = paired[0][0]
     axes.set_title(heading(first))
     axes.text(1.01, 1.0, "median, ms", transform=axes.transAxes, va="bottom", fontsize=8.5, color=paper.ink)
-    every = np.concatenate([np.asarray(part, np.float64) for _, rounds in paired for part in rounds])
     latency_axis(axes.xaxis, axes, every, "latency of one call, ms")
     footnote(figure, said, paper)
 
 
-def _band(axes: Axes, place: int, row: Row, rounds: Rounds, paper: Paper) -> None:
+def _dots(axes: Axes, place: int, rounds: Rounds, paper: Paper, *, as_pixels: bool) -> None:
     lanes = np.linspace(-LANES / 2, LANES / 2, len(rounds)) if len(rounds) > 1 else np.zeros(1)
     for number, (lane, samples) in enumerate(zip(lanes, rounds, strict=True)):
         colour = paper.first if number % 2 == 0 else paper.second
         marks: dict[str, Any] = {"s": 7, "alpha": 0.35, "linewidths": 0, "color": colour}
-        axes.scatter(samples, np.full(len(samples), place + lane), zorder=2, rasterized=False, **marks)
+        axes.scatter(samples, np.full(len(samples), place + lane), zorder=2, rasterized=as_pixels, **marks)
+
+
+def _median_bar(axes: Axes, place: int, row: Row, paper: Paper) -> None:
     estimate = row.median_ms
     assert estimate is not None
     if estimate.low is not None and estimate.high is not None:
