@@ -107,16 +107,19 @@ def test_wilson_by_hand() -> None:
 def test_faces_of_the_same_people_count_for_less() -> None:
     people = np.repeat(np.arange(50), 4)
     alike = np.repeat(np.arange(50) % 5 > 0, 4)
-    assert effective_n(alike, people) == pytest.approx(49)  # copies of a face add nothing: 50 people, 49 degrees
-    assert effective_n(alike, np.arange(200)) == 200
+    # Copies of a face add nothing: 50 people, 49 degrees. Student's t of 49 degrees is 2.0096, the normal's 1.9600.
+    few = (1.959964 / 2.009575) ** 2
+    assert effective_n(alike, people, 0.95) == pytest.approx(49 * few)
+    assert effective_n(alike, np.arange(200), 0.95) == 200
     spread = np.tile([True, True, True, False], 50)
-    assert effective_n(spread, people) == 200
-    assert effective_n(np.ones(200, bool), people) == 50  # without an error nothing is known of how alike faces are
+    assert effective_n(spread, people, 0.95) == pytest.approx(200 * few)
+    # Without an error nothing is known of how alike faces are.
+    assert effective_n(np.ones(200, bool), people, 0.95) == 50
     narrow, wide = (proportion_interval(alike, who, 0.95)[0] for who in (np.arange(200), people))
     assert narrow is not None
     assert wide is not None
     assert wide.high - wide.low > 1.8 * (narrow.high - narrow.low)
-    assert (narrow.method, wide.method) == ("Wilson", "Wilson, effective n 49.0 for faces of the same people")
+    assert (narrow.method, wide.method) == ("Wilson", "Wilson, effective n 46.6 for faces of the same people")
 
 
 def test_intervals_of_proportions_hold_what_they_promise_for_faces_of_the_same_people() -> None:

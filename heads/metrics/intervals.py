@@ -10,6 +10,7 @@ from statistics import NormalDist
 from typing import Any
 
 import numpy as np
+from scipy.special import stdtrit
 
 from heads.metrics.values import Interval
 
@@ -26,11 +27,12 @@ def wilson(share: float, n: float, level: float) -> tuple[float, float]:
     return max(0.0, float(centre - half)), min(1.0, float(centre + half))
 
 
-def effective_n(hits: Array, people: Array) -> float:
+def effective_n(hits: Array, people: Array, level: float) -> float:
     """Return how many independent faces would say as much as these; `hits` (faces,) bool, `people` (faces,) integers.
 
-    The variance of the proportion is that of a ratio of sums over people (Cochran 1977, chapter 9). Where all faces are
-    hits, or none is, it cannot be estimated: then each person counts once.
+    The variance of the proportion is that of a ratio of sums over people (Cochran 1977, chapter 9). A variance that few
+    people tell is itself uncertain: Student's t in place of the normal quantile takes that into n, as Korn and Graubard
+    do. Where all faces are hits, or none is, the variance cannot be estimated: then each person counts once.
     """
     counts = np.bincount(people)
     count = int((counts > 0).sum())
@@ -42,14 +44,16 @@ def effective_n(hits: Array, people: Array) -> float:
     off = np.bincount(people, weights=hits - share)
     variance = count / (count - 1) * float((off**2).sum()) / len(hits) ** 2
     plain = share * (1 - share) / len(hits)
-    return float(len(hits) * min(1.0, plain / variance)) if variance > 0 else float(len(hits))
+    kept = min(1.0, plain / variance) if variance > 0 else 1.0
+    tail = (1 + level) / 2
+    return float(len(hits) * kept * (NormalDist().inv_cdf(tail) / stdtrit(count - 1, tail)) ** 2)
 
 
 def proportion_interval(hits: Array, people: Array, level: float) -> tuple[Interval | None, str]:
     """Return the interval of the share of `hits`, or why there is none."""
     if len(np.unique(people)) == 1 and len(hits) > 1:
         return None, "all faces are of one person"
-    n = effective_n(hits, people)
+    n = effective_n(hits, people, level)
     method = "Wilson" if n == len(hits) else f"Wilson, effective n {n:.1f} for faces of the same people"
     return Interval(*wilson(float(hits.mean()), n, level), method), ""
 
