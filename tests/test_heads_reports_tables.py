@@ -143,6 +143,16 @@ def test_groups_too_small_to_rank_are_counted() -> None:
     assert lines[1].endswith("; 1 too small to rank.")
 
 
+def test_the_headline_says_where_no_worst_group_is_named() -> None:
+    groups = pd.DataFrame({"light": ["day"] * 40 + ["night"] * 20})
+    scores = plain_scores(np.linspace(0.01, 0.99, 60), np.arange(60) % 2 == 0, groups=groups)
+    lines = headline(evaluate(scores, EvaluateOptions(by=("light",), resamples=100)))
+    assert lines[1].startswith("By label: worst")
+    assert lines[2:] == [
+        "No worst group is named by light, light x label: at most one group has 30 faces of 30 people."
+    ]
+
+
 def test_words_say_perceived_gender_for_these_labels_alone(published: Evaluation) -> None:
     other = hostile()
     assert "perceived gender (male or female)" in markdown(published)

@@ -49,6 +49,15 @@ class Evaluation:
     clustered: bool
 
     @property
+    def unranked(self) -> tuple[tuple[str, ...], ...]:
+        """Return the columns, and crossings, of which no worst group is named: all but one of their groups are small."""
+        groups = [row.columns for row in self.rows if row.columns]
+        ranked = {gap.columns for gap in self.gaps}
+        return tuple(
+            columns for columns in dict.fromkeys(groups) if groups.count(columns) > 1 and columns not in ranked
+        )
+
+    @property
     def overall(self) -> Row:
         """Return the metrics of all faces."""
         return self.rows[0]

@@ -98,7 +98,16 @@ def headline(evaluation: Evaluation) -> list[str]:
         )
         small = f"; {gap.small} too small to rank" if gap.small else ""
         lines.append(f"{text}{small}.")
-    return lines
+    return [*lines, *_unranked(evaluation)]
+
+
+def _unranked(evaluation: Evaluation) -> list[str]:
+    """Say of which columns no worst group is named, and why: silence would look like no difference."""
+    columns = [" x ".join(names) for names in evaluation.unranked]
+    if not columns:
+        return []
+    least = evaluation.options.small
+    return [f"No worst group is named by {', '.join(columns)}: at most one group has {least} faces of {least} people."]
 
 
 def told(value: Value) -> str:
