@@ -49,7 +49,7 @@ WISHES: list[dict[str, Any]] = [
     {"by": "random"},
     {"folds": 5, "hold_out": 3},
     {"balance": "undersample"},
-    {"per_group": 2},
+    {"per_group": 2, "per_group_by": ("identity",)},
     {"per_group": 5, "per_group_by": ("age", "label"), "balance": "undersample", "stratify": ("age",)},
 ]
 
@@ -104,12 +104,14 @@ def test_a_new_split_has_no_folds_of_an_old_one() -> None:
 
 
 def test_a_split_survives_its_csv(tmp_path: Path) -> None:
-    made = unopened(people(80, 4), seed=7, per_group=3)
+    made = unopened(people(80, 4), seed=7, per_group=3, per_group_by=("identity",))
     write_table(made.table, tmp_path / "a.csv")
     back = read_table(tmp_path / "a.csv")
     pd.testing.assert_frame_equal(back.rows, made.table.rows, check_dtype=False)
     assert back.seed == 7
-    write_table(unopened(shuffled(people(80, 4), 9), seed=7, per_group=3).table, tmp_path / "b.csv")
+    write_table(
+        unopened(shuffled(people(80, 4), 9), seed=7, per_group=3, per_group_by=("identity",)).table, tmp_path / "b.csv"
+    )
     assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
 
 
@@ -124,7 +126,7 @@ def test_faces_with_unknown_labels_are_left_out_and_counted() -> None:
 
 @pytest.mark.parametrize(
     ("columns", "names"),
-    [(("age", "label"), ["group_age", "label"]), (("identity",), ["identity"]), ((), ["identity"])],
+    [(("age", "label"), ["group_age", "label"]), (("identity",), ["identity"]), ((), ["label", "group_age"])],
 )
 def test_no_group_has_more_faces_than_wished(columns: tuple[str, ...], names: list[str]) -> None:
     table = people(120, 6)
@@ -132,21 +134,31 @@ def test_no_group_has_more_faces_than_wished(columns: tuple[str, ...], names: li
     before, after = (rows.groupby(names).size() for rows in (table.rows, made.table.rows))
     assert after.to_dict() == before.clip(upper=4).to_dict()
     (reason,) = made.left_out
-    assert reason == f"beyond 4 faces of the same {' x '.join(columns or ('identity',))}"
+    assert reason == f"beyond 4 faces of the same {' x '.join(columns or ('label', 'age'))}"
 
 
-def test_without_identities_the_groups_are_label_and_all_groups() -> None:
+def test_without_groups_each_person_is_one() -> None:
     table = people(200, 7)
-    table = table.with_rows(table.rows.assign(identity=""))
-    made = unopened(table, per_group=20)
-    assert made.table.rows.groupby(["label", "group_age"]).size().max() == 20
-    assert list(made.left_out) == ["beyond 20 faces of the same label x age"]
+    plain = table.with_rows(table.rows.drop(columns="group_age"))
+    assert list(unopened(plain, per_group=2).left_out) == ["beyond 2 faces of the same identity"]
+    nobody = plain.with_rows(plain.rows.assign(identity=""))
+    assert list(unopened(nobody, per_group=20).left_out) == ["beyond 20 faces of the same label"]
+
+
+def test_a_limit_that_no_group_reaches_is_told() -> None:
+    made = unopened(people(20, 7), per_group=500)
+    assert not made.left_out
+    assert "no label x age has more than 500 faces: none was left out" in made.warnings()
 
 
 def test_faces_of_unknown_people_are_not_one_person() -> None:
     table = people(150, 8)
     known = table.rows.index % 3 != 0
-    made = unopened(table.with_rows(table.rows.assign(identity=table.rows["identity"].where(known, ""))), per_group=2)
+    made = unopened(
+        table.with_rows(table.rows.assign(identity=table.rows["identity"].where(known, ""))),
+        per_group=2,
+        per_group_by=("identity",),
+    )
     assert made.by == "identity"
     assert (made.table.rows["identity"] == "").sum() == (~known).sum()
     assert fractions(made) == pytest.approx({"train": 0.7, "val": 0.15, "test": 0.15}, abs=0.01)

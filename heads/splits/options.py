@@ -25,7 +25,7 @@ class SplitOptions:
 
     Labels are divided alike over the parts, and so is each crossing of a label with the groups named in `stratify`.
     At most `per_group` faces are taken from each crossing of the columns `per_group_by` ("label", "identity" or names
-    of groups); without those columns they are the identities, where there are none the labels and all groups.
+    of groups); without those columns they are the label and all groups, or identities where there are no groups.
     `balance` "undersample" drops faces of the larger classes from train until all are as small as the smallest.
 
     Pictures count as one up to `near_distance` (0..31) of the 256 bits of their perceptual hashes, with None only the

@@ -12,10 +12,13 @@ Array = np.ndarray[Any, Any]
 
 
 def per_group_columns(table: FaceTable, wished: Sequence[str]) -> tuple[str, ...]:
-    """Return by which columns faces are limited: those wished, else identity, else the label and all groups."""
+    """Return by which columns faces are limited: those wished, else the label and all groups, else identity, else label.
+
+    An identity is no group: it is taken only where the table has no groups.
+    """
     if wished:
         return tuple(wished)
-    if (table.rows["identity"] != "").any():
+    if not table.groups and (table.rows["identity"] != "").any():
         return ("identity",)
     return ("label", *table.groups)
 

@@ -61,7 +61,7 @@ class Split:
     def tables(self) -> list[PlainTable]:
         """Return all that is worth printing."""
         dropped = tuple((reason, len(paths)) for reason, paths in self.left_out.items())
-        found = [self.counts(), self.leaks.table()]
+        found = [self.counts().upright(self.table.rows["label"].nunique()), self.leaks.table()]
         return [*found, PlainTable("left out", ("why", "faces"), dropped)] if dropped else found
 
     def warnings(self) -> list[str]:
@@ -169,6 +169,8 @@ class _Splitting:
         if most:
             columns = per_group_columns(self.table, self.options.per_group_by)
             chosen = beyond(self.table.rows, columns, most, self._rng(SAMPLING))
+            if not chosen.any():
+                self.notes.append(f"no {' x '.join(columns)} has more than {most} faces: none was left out")
             self._leave_out(chosen, f"beyond {most} faces of the same {' x '.join(columns)}")
 
     def _compare(self, vectors: Vectors | None) -> None:
