@@ -79,7 +79,8 @@ def write_table(table: FaceTable, path: Path, place: Path | None = None) -> None
 def read_table(path: Path, images: Path | None = None) -> FaceTable:
     """Read a table that `write_table` wrote; `images` names the images' root where they have moved.
 
-    DataError names what is missing, or a row whose split is none of train, val, test or nothing.
+    DataError names what is missing, a row whose split is none of train, val, test or nothing, and labels that are
+    numbers: nobody can tell what they mean.
     """
     try:
         rows = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
@@ -96,6 +97,12 @@ def read_table(path: Path, images: Path | None = None) -> FaceTable:
     if len(unknown):
         found = rows["split"][unknown[0]]
         raise DataError(f"{path}:{unknown[0] + 2}: the split is '{found}'; it is one of {', '.join(SPLITS)}")
+    numeric = [label for label in rows["label"].unique() if is_number(label)]
+    if numeric:
+        raise DataError(
+            f"{path}: labels are numbers ({', '.join(sorted(numeric)[:5])}), and what these mean is not stated; write "
+            "what they mean in their place, as --layout csv with --value 1=male --value 0=female does"
+        )
     root, layout, source, licence, seed = (_single(rows, name, path) for name in FACTS)
     rows = rows.drop(columns=list(FACTS))
     for name in (*BOX, *LANDMARKS):
@@ -104,6 +111,15 @@ def read_table(path: Path, images: Path | None = None) -> FaceTable:
     return FaceTable(
         layout, images or path.parent / root, rows, source, licence, seed=int(seed) if seed.isdecimal() else None
     )
+
+
+def is_number(label: str) -> bool:
+    """Return whether a label is a number, which says nothing of what it means."""
+    try:
+        float(label)
+    except ValueError:
+        return False
+    return True
 
 
 def _single(rows: pd.DataFrame, name: str, path: Path) -> str:

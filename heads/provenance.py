@@ -67,21 +67,30 @@ class EmbeddingSpec:
 
     def differences(self, other: "EmbeddingSpec") -> list[str]:
         """Return what keeps embeddings of both from being used together, one line each; empty when nothing does."""
-        ours, theirs = self.to_json(), other.to_json()
+        ours, theirs = _flat(self.to_json()), _flat(other.to_json())
         return [
-            f"{WORDS.get(name, name)} {_said(theirs[name])}, expected {_said(ours[name])}"
-            for name in ours
-            if name not in ("model", "licence") and ours[name] != theirs[name]
+            f"{name} {_said(theirs.get(name))}, expected {_said(ours.get(name))}"
+            for name in dict.fromkeys((*ours, *theirs))
+            if name not in ("model", "licence") and ours.get(name) != theirs.get(name)
         ]
+
+
+def _flat(told: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    """Return the values of a spec under names as a message says them: "crop margin", "preprocessing mean"."""
+    found: dict[str, Any] = {}
+    for name, value in told.items():
+        title = f"{before}{WORDS.get(name, name.replace('_', ' '))}"
+        found |= _flat(value, f"{title} ".replace("settings ", "")) if isinstance(value, Mapping) else {title: value}
+    return found
 
 
 def _said(value: Any) -> str:
     """Return a value of a spec as a message says it."""
-    if isinstance(value, Mapping):
-        return " ".join(f"{name}={_said(part)}" for name, part in value.items()) or "none"
     if isinstance(value, list | tuple):
-        return ",".join(map(_said, value)) or "none"
-    return str(value)
+        return ", ".join(map(_said, value)) or "none"
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "none"}[value]
+    return f"{value:.7g}" if isinstance(value, float) else str(value)
 
 
 WORDS = {"model_sha256": "model with sha256"}

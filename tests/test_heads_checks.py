@@ -210,6 +210,17 @@ def test_counts_are_by_part_and_label_and_by_groups_and_crossings() -> None:
     json.dumps(found.as_json(), allow_nan=False)
 
 
+def test_many_labels_stand_below_one_another() -> None:
+    names = [f"p{number:02}" for number in range(20)]
+    table = face_table(Path(), path=[f"{name}.jpg" for name in names], label=names, group_light=["day"] * 20)
+    tables = check(table, CheckOptions(open_images=False)).tables()
+    counts = find(tables, "faces")
+    assert counts.columns == ("part", "(no part)", "all")
+    assert counts.rows[:2] == (("faces", 20, 20), ("p00", 1, 1))
+    assert find(tables, "faces by light").columns == ("light", "faces", "small")
+    assert dict(find(tables, "found").rows)["labels"] == "p00, p01, p02, p03, p04, p05 and 14 more"
+
+
 def test_groups_with_too_few_faces_of_a_label_are_named() -> None:
     labels = ["male"] * 70 + ["female"] * 59
     table = face_table(label=labels)

@@ -66,6 +66,7 @@ HEAD = "path,label,identity,split,root,layout,label_source,licence,seed\n"
         (f"{HEAD}a,m,,training,.,x,y,,\n", r":2: the split is 'trai"),
         (f"{HEAD}a,m,,,.,x,y,,\nb,m,,,.,z,y,,\n", "'layout' holds 2"),
         ("", "is no CSV"),
+        (f"{HEAD}a,1,,train,.,x,y,,\nb,0,,val,.,x,y,,\n", r"labels are numbers \(0, 1\), .* --value 1=male"),
     ],
 )
 def test_other_files_are_refused(tmp_path: Path, text: str, message: str) -> None:
@@ -99,5 +100,8 @@ def test_a_spec_is_known_by_what_decides_the_values() -> None:
     assert renamed.key == SPEC.key and SPEC.differences(renamed) == []
     cropped = EmbeddingSpec(**{**vars(SPEC), "crop": Crop("box", {"margin": 0.25})})
     assert cropped.key != SPEC.key
-    assert SPEC.differences(cropped)[0].startswith("crop is {'kind': 'box'")
+    assert SPEC.differences(cropped) == ["crop kind box, expected none", "crop margin 0.25, expected none"]
+    shifted = EmbeddingSpec(**{**vars(SPEC), "preprocessing": {**SPEC.preprocessing, "mean": [93.59400177001953]}})
+    assert "preprocessing mean 93.594, expected" in SPEC.differences(shifted)[0]
+    assert len(SPEC.differences(shifted)) == 1
     assert EmbeddingSpec.from_json(cropped.to_json()) == cropped

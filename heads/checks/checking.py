@@ -1,5 +1,6 @@
 """All that can be found out about a table of faces and its images before anything is made of them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +12,8 @@ from heads.checks.duplicates import DISTANCE, Duplicates, find_duplicates
 from heads.checks.examination import Examined, examine
 from heads.checks.findings import Conflict, Copies, conflicts, copies, faces, repeated_paths
 from heads.checks.leaks import Leaks, find_leaks
-from heads.checks.plain import Cell, PlainTable, Progress, silent
-from heads.faces import FaceTable
+from heads.checks.plain import MOST_LABELS, Cell, PlainTable, Progress, silent
+from heads.faces import FaceTable, is_number
 
 # How many of a kind are listed where people read; JSON holds all.
 LISTED = 20
@@ -75,7 +76,8 @@ class Check:
 
     def tables(self) -> list[PlainTable]:
         """Return all that is worth printing; long lists are cut."""
-        return [table for table in (self.counts, *self._group_tables(), self._found(), *self._lists()) if table.rows]
+        counts = self.counts.upright(len(self._labels()))
+        return [table for table in (counts, *self._group_tables(), self._found(), *self._lists()) if table.rows]
 
     def as_json(self) -> dict[str, Any]:
         """Return plain JSON values, with nothing cut."""
@@ -108,7 +110,7 @@ class Check:
         people = self.people
         rows: list[tuple[Cell, ...]] = [
             ("labels given by", self.table.label_source),
-            ("labels", ", ".join(self._labels())),
+            ("labels", _several(self._labels())),
             ("identities", people.identities or None),
             ("faces of one identity, fewest / median / most", _spread(people)),
             ("remarks on the files", len(self.table.malformed)),
@@ -194,7 +196,7 @@ def check(table: FaceTable, options: CheckOptions | None = None, *, progress: Pr
         counts=parts(rows),
         groupings=grouped,
         people=_people(rows),
-        numeric_labels=tuple(label for label in labels if _is_number(label)),
+        numeric_labels=tuple(label for label in labels if is_number(label)),
         repeated=repeated_paths(rows),
         identity_conflicts=conflicts(rows, known, "identity {key}"),
         looked_at=examined is not None,
@@ -236,12 +238,9 @@ def _people(rows: pd.DataFrame) -> People:
     return People(len(sizes), without, int(sizes.min()), float(sizes.median()), int(sizes.max()))
 
 
-def _is_number(label: str) -> bool:
-    try:
-        float(label)
-    except ValueError:
-        return False
-    return True
+def _several(labels: Sequence[str]) -> str:
+    more = f" and {len(labels) - MOST_LABELS} more" if len(labels) > MOST_LABELS else ""
+    return f"{', '.join(labels[:MOST_LABELS])}{more}"
 
 
 def _spread(people: People) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from converters.errors import did_you_mean
-from heads.checks.plain import Cell, PlainTable
+from heads.checks.plain import MOST_LABELS, Cell, PlainTable
 from heads.errors import UsageError
 from heads.faces import GROUP, SPLITS, FaceTable
 
@@ -43,7 +43,11 @@ class Grouping:
             (*values, sum(counts), *counts, f"below {self.least}" if values in small else "")
             for values, counts in self.cells
         )
-        return PlainTable(f"faces by {' x '.join(self.groups)}", (*self.groups, "faces", *self.labels, "small"), rows)
+        title = f"faces by {' x '.join(self.groups)}"
+        if len(self.labels) > MOST_LABELS:
+            brief = tuple((*row[: len(self.groups) + 1], row[-1]) for row in rows)
+            return PlainTable(title, (*self.groups, "faces", "small"), brief)
+        return PlainTable(title, (*self.groups, "faces", *self.labels, "small"), rows)
 
     def as_json(self) -> dict[str, Any]:
         """Return plain JSON values."""

@@ -9,6 +9,8 @@ Progress = Callable[[str, float], None]
 
 
 Cell = str | int | float | None
+# With more labels side by side no terminal is wide enough.
+MOST_LABELS = 6
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,14 @@ class PlainTable:
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
+
+    def upright(self, labels: int) -> "PlainTable":
+        """Return the table, its last columns being so many labels; where these are many, with rows for columns."""
+        if labels <= MOST_LABELS:
+            return self
+        first, *others = self.columns
+        lines = tuple((name, *(row[place] for row in self.rows)) for place, name in enumerate(others, 1))
+        return PlainTable(self.title, (first, *(str(row[0]) for row in self.rows)), lines)
 
     def as_json(self) -> dict[str, Any]:
         """Return plain JSON values."""

@@ -184,11 +184,11 @@ def _entered(folder: Path, spec: EmbeddingSpec, backbone: tuple[str, ...]) -> St
     wanted = Store(folder, spec, backbone)
     if (folder / STORE).exists():
         found = read_store(folder)
-        differences = found.spec.differences(spec)
+        differences = spec.differences(found.spec)
         if differences:
             raise MismatchError(
-                [f"{folder}: its embeddings are made otherwise: {line}" for line in differences]
-                + [f"{folder}: choose another folder for these embeddings, or the settings of the ones it has"]
+                [f"{folder}: holds embeddings that were made otherwise: {line}" for line in differences]
+                + [f"{folder}: choose another folder for these embeddings, or the settings of the ones it holds"]
             )
         if not backbone or found == wanted:
             return found
