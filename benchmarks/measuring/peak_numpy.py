@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from benchmarks.cells import Settings
 from benchmarks.errors import RunnerError
+from benchmarks.measuring.peak_trial import sizes_for
 
 COPY_BYTES = 2**28
 Array = np.ndarray[Any, Any]
@@ -22,7 +23,7 @@ class NumPyWork:
 
     name: str
     threads: int
-    sizes: tuple[int, ...] = (1024, 2048, 3072)
+    sizes: tuple[int, ...] = (1024, 2048)
 
     def product(self, size: int) -> Callable[[], None]:
         """Return a product of two matrices (size, size) float32 of normal numbers."""
@@ -54,4 +55,4 @@ def work(settings: Settings) -> NumPyWork:
         told = ", ".join(f"{pool['internal_api']} has {pool['num_threads']}" for pool in wrong) or "no BLAS is known"
         raise RunnerError(f"{settings.threads} threads were asked for, but {told}")
     blas = " and ".join(sorted(f"{pool['internal_api']} {pool['version']}" for pool in pools))
-    return NumPyWork(f"numpy {np.__version__} ({blas})", settings.threads)
+    return NumPyWork(f"numpy {np.__version__} ({blas})", settings.threads, sizes_for(settings.threads))

@@ -8,9 +8,10 @@ import torch
 
 from benchmarks.cells import Settings
 from benchmarks.errors import RunnerError
+from benchmarks.measuring.peak_trial import sizes_for
 
 COPY_BYTES = {"cpu": 2**28, "cuda": 2**30}
-SIZES = {"cpu": (1024, 2048, 3072), "cuda": (4096, 8192)}
+GPU_SIZES = (4096, 8192)
 TYPES = {"fp32-strict": torch.float32, "tf32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 # Inputs of TF32 have 10 bits behind the point: products differ by about 2 ** -11, those of float32 by under 2 ** -20.
 ROUNDED = 1e-5
@@ -63,7 +64,8 @@ def work(settings: Settings) -> TorchWork:
     if settings.precision in ("fp32-strict", "tf32"):
         _check_precision(device, settings.precision)
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else torch.backends.cpu.get_cpu_capability()
-    return TorchWork(f"torch {torch.__version__} ({where})", device, TYPES[settings.precision], SIZES[device.type])
+    sizes = GPU_SIZES if device.type == "cuda" else sizes_for(settings.threads)
+    return TorchWork(f"torch {torch.__version__} ({where})", device, TYPES[settings.precision], sizes)
 
 
 def _check_precision(device: Any, precision: str) -> None:

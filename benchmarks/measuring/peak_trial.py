@@ -15,9 +15,14 @@ from benchmarks.measuring import processor
 from benchmarks.measuring.outcome import write_json
 
 MODULES = {"numpy": "benchmarks.measuring.peak_numpy", "torch": "benchmarks.measuring.peak_torch"}
-LEAST, WARM_UP = 5, 2
+LEAST, WARM_UP = 3, 1
 # A library that takes more cores than it was given would raise the peak; one that takes fewer is no peak.
 TOO_MANY, TOO_FEW = 1.3, 0.7
+
+
+def sizes_for(threads: int) -> tuple[int, ...]:
+    """Return the sizes of matrices to try on processors: more threads need larger ones to be busy."""
+    return (1024, 2048) if threads <= 4 else (1024, 2048, 4096)
 
 
 class Work(Protocol):
