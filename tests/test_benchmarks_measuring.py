@@ -137,8 +137,8 @@ def test_figures_that_may_not_be_published_carry_a_verdict(
 
 
 def test_an_early_answer_is_no_cached_one(end: Callable[..., Measured]) -> None:
-    assert [each.partition(":")[0] for each in end("Asynchronous").verdicts] == ["answered too early"]
-    assert [each.partition(":")[0] for each in end("Caching").verdicts] == ["cached answers"]
+    assert "cached answers" not in "".join(end("Asynchronous").verdicts)
+    assert "answered too early" not in "".join(end("Caching").verdicts)
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def settled(
     while True:
         before = processor.read()
         stretch = timed(runner, feeds, task.limits, rng)
-        outcome.facts["waited_for_a_core_fraction"] = processor.kept_waiting(before, processor.read())
+        outcome.facts["processor_withheld_fraction"] = processor.withheld_fraction(before, processor.read())
         changes.append(drift(stretch.latency_ns))
         if changes[-1] == 0.0:
             break

@@ -2,14 +2,13 @@
 
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from benchmarks.measuring.failures import status_and_reason
 from benchmarks.runners import load
-
-NOT_INSTALLED = "not installed"
 
 
 def devices(name: str) -> dict[str, Any]:
@@ -26,12 +25,9 @@ def devices(name: str) -> dict[str, Any]:
 
 
 def versions(packages: Sequence[str]) -> dict[str, str]:
-    """Return the version of each distribution as its metadata have it; nothing is imported."""
-    return {package: _version(package) for package in packages}
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return NOT_INSTALLED
+    """Return the version of each distribution that is installed, as its metadata have it; nothing is imported."""
+    found = {}
+    for package in packages:
+        with suppress(PackageNotFoundError):  # some runtimes come as one of several distributions
+            found[package] = version(package)
+    return found

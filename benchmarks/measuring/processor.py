@@ -30,8 +30,7 @@ def read() -> Reading:
 
 def wanted_cores(before: Reading, after: Reading) -> float:
     """Return how many cores were wanted on the average between two readings."""
-    waited = sum(wait - before.threads.get(name, (0, 0))[1] for name, (_, wait) in after.threads.items())
-    return (after.processor - before.processor + waited) / _wall(before, after)
+    return (after.processor - before.processor + _waited(before, after)) / _wall(before, after)
 
 
 def wanted_by_others(before: Reading, after: Reading) -> float:
@@ -42,12 +41,19 @@ def wanted_by_others(before: Reading, after: Reading) -> float:
     return sum(now - sum(before.threads.get(name, (0, 0))) for name, now in others.items()) / _wall(before, after)
 
 
-def kept_waiting(before: Reading, after: Reading) -> float | None:
-    """Return for which fraction of the time the main thread had to wait for a core, None where that is not told."""
-    main = os.getpid()
-    if main not in before.threads or main not in after.threads:
+def withheld_fraction(before: Reading, after: Reading) -> float | None:
+    """Return which part of the processor time that was wanted this process did not get, None where it is not told.
+
+    That is how busy the machine was with other things.
+    """
+    if not after.threads:
         return None
-    return (after.threads[main][1] - before.threads[main][1]) / _wall(before, after)
+    waited = _waited(before, after)
+    return waited / max(waited + after.processor - before.processor, 1)
+
+
+def _waited(before: Reading, after: Reading) -> int:
+    return sum(wait - before.threads.get(name, (0, 0))[1] for name, (_, wait) in after.threads.items())
 
 
 def _wall(before: Reading, after: Reading) -> int:

@@ -15,6 +15,8 @@ def read_back(runner: Runner, task: Task, outcome: Outcome) -> None:
     """Note what the runtime says of each setting; RunnerError, naming all of them, where it is not what was asked."""
     asked = asdict(task.settings)
     asked["provider"] = asked["provider"] or type(runner).provider(task.settings)
+    if not asked["provider"]:
+        del asked["provider"]  # a runtime without any
     said = runner.read_back()
     unknown = sorted(set(said) - set(asked))
     if unknown:
