@@ -108,6 +108,17 @@ def test_a_failure_leaves_nothing_behind(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_two_processes_do_not_make_the_same_at_once(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    with store.locked():
+        with pytest.raises(BenchError, match="another process may be making artefacts there"), store.locked():
+            pass
+        with pytest.raises(KeyError), Store(tmp_path / "other").locked():
+            raise KeyError("of the work itself")
+    with store.locked():
+        assert (tmp_path / "lock").exists()
+
+
 def test_the_reference_in_batches_is_that_of_single_images() -> None:
     network = read_network(Request(TINY, "unused"))
     inputs = Gallery(0).pictures(network, 0, 3).inputs

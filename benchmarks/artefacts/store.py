@@ -3,8 +3,8 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -13,9 +13,11 @@ from typing import Any
 
 import converters
 from benchmarks.cells import configuration_hash
+from benchmarks.errors import BenchError
 from converters.description import tool_version
 from converters.files.staging import Stage, commit
 from heads.embeddings.lock import locked
+from heads.errors import HeadsError
 
 RECORD = "made.json"
 LOCK = "lock"
@@ -37,10 +39,19 @@ class Store:
         """Return the place of one of several things of a name, each with what it is decided by in the folder's name."""
         return self.entry(f"{name}-{configuration_hash(decided_by)}", decided_by)
 
-    def locked(self) -> AbstractContextManager[None]:
-        """Hold the folder: two processes that make the same would be in each other's way."""
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder; BenchError where another process does, which would be in our way and we in its."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        return locked(self.folder / LOCK)
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(locked(self.folder / LOCK))
+            except HeadsError as error:
+                raise BenchError(
+                    f"{self.folder}: cannot be locked, another process may be making artefacts there; wait until it is "
+                    "done, or name another work folder"
+                ) from error
+            yield
 
 
 @dataclass(frozen=True)
