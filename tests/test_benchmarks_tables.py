@@ -203,6 +203,19 @@ def test_failed_rows_stay_with_their_reason(suite: list[Result]) -> None:
     assert any(mark == "-" for mark, _ in made.legend)
 
 
+def test_a_setting_that_a_runner_does_not_have_is_blank() -> None:
+    made = view(build([row("onnxruntime", provider="CUDAExecutionProvider"), row("torch")], "runner,provider,ratio"))
+    assert column(made, "provider") == ["CUDAExecutionProvider", ""]
+    assert not made.legend, "nothing is missing there"
+
+
+def test_a_table_without_figures_says_nothing_of_samples() -> None:
+    failed = [records.broken("keras", "crashed", "signal 11")]
+    assert not {"samples", "noise", "reference"} & set(dict(table(failed, "speed").footer))
+    made = view(table(failed, "speed"))
+    assert [head.key for head in made.heads] == ["runner", "version", "call_path", "verdict"]
+
+
 def test_a_row_that_a_table_has_nothing_to_say_of_is_left_out(suite: list[Result]) -> None:
     """Memory was measured at batch 1 only."""
     made = table(suite, "memory")

@@ -89,6 +89,10 @@ def test_the_noise_floor_is_rounded_up_and_named_by_device(told: dict[str, str])
     assert told["noise"].startswith("rows closer than 2.") and " % on cpu may well be equal" in told["noise"]
 
 
+def test_one_round_has_no_intervals_and_says_so() -> None:
+    assert below(records.timed("torch", [10]))["samples"].startswith("64 calls in one round: there are no intervals")
+
+
 def test_each_precision_has_its_limit() -> None:
     int8 = records.result(
         "onnxruntime",

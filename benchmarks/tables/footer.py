@@ -123,6 +123,12 @@ def samples(sources: Sources) -> Lines:
     rounds = {row.rounds for row in sources.rows if row.rounds}
     if timings and rounds:
         calls = {len(timing.latency_ms) for timing in timings}
+        if max(rounds) == 1:
+            yield (
+                "samples",
+                f"{_range(calls)} calls in one round: there are no intervals, they would be those over rounds",
+            )
+            return
         told = f"{_range(calls)} calls in each of {_range(rounds)} rounds, each in a fresh process"
         yield "samples", f"{told}; rounds of all rows take turns, and intervals are those over rounds"
 

@@ -72,7 +72,7 @@ def table(
     ordered = sorted(speaking(wanted, columns), key=lambda row: row.group)
     shown = [row for _, part in groupby(ordered, lambda row: row.group) for row in ranked(list(part))]
     made = build(shown, columns, title)
-    keys = [head.key for head in made.heads]
+    keys = [head.key for place, head in enumerate(made.heads) if any(line[place] for line in made.lines)]
     return build(shown, columns, title, footer(shown, behind(shown, results), keys))
 
 

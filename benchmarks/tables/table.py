@@ -9,7 +9,8 @@ from benchmarks.tables.columns import Column, chosen
 
 REPEAT = "to repeat"  # the term of a footer that is followed by a command
 ARROWS = {"lower": "↓", "higher": "↑", "": ""}
-NOTHING = Cell("-", marks=frozenset("-"))
+# A figure that is missing asks for a reason; a setting that a runner does not have needs none.
+NOTHING, BLANK = Cell("-", marks=frozenset("-")), Cell("")
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,9 @@ def view(table: Table) -> View:
             shared.append((head.title, f"{texts.pop()} {head.unit}".rstrip()))
         elif any(cells):
             kept.append(place)
-    lines = tuple(tuple(line[place] or NOTHING for place in kept) for line in table.lines)
+    lines = tuple(
+        tuple(line[place] or (BLANK if table.heads[place].left else NOTHING) for place in kept) for line in table.lines
+    )
     notes = _lettered(lines)
     heads = tuple(table.heads[place] for place in kept)
     return View(table.title, heads, lines, tuple(shared), notes, _legend(heads, lines), table.footer, table.breaks)
