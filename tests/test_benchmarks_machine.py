@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -77,19 +78,17 @@ def test_threads_are_what_affinity_and_quota_leave(
 
 def test_affinity_bounds_the_cores() -> None:
     code = (
-        "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); from benchmarks.machine import processor; "
+        "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
+        "from benchmarks.machine import processor; print(processor.usable_cores(), processor.threads_available())"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code + "print(processor.usable_cores(), processor.threads_available())"],
-        capture_output=True, text=True, timeout=60, check=True,
-    )  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.split() == ["1", "1"]
 
 
 @pytest.mark.parametrize(
     ("contents", "name"),
     [
-        ({"proc/cpuinfo": "processor\t: 0\nmodel name\t: Test CPU 3000 @ 2.0GHz\nflags\t: fpu\n"}, "Test CPU 3000 @ 2.0GHz"),
+        ({"proc/cpuinfo": "processor\t: 0\nmodel name\t: Test CPU @ 2.0GHz\nflags\t: fpu\n"}, "Test CPU @ 2.0GHz"),
         ({"proc/cpuinfo": "BogoMIPS\t: 50\nCPU implementer\t: 0x41\nCPU part\t: 0xd0c\n"},
          "CPU implementer 0x41 CPU part 0xd0c"),
         ({"proc/cpuinfo": "processor\t: 0\n", "proc/device-tree/model": "A Board Model 4\0"}, "A Board Model 4"),
@@ -103,7 +102,8 @@ def test_what_controls_the_clock(tmp_path: Path) -> None:
     assert processor.frequency_control(tmp_path) == {"governor": None, "turbo": None}
     cpus = "sys/devices/system/cpu"
     root = files(tmp_path, {
-        f"{cpus}/cpu0/cpufreq/scaling_governor": "powersave\n", f"{cpus}/cpu1/cpufreq/scaling_governor": "performance\n",
+        f"{cpus}/cpu0/cpufreq/scaling_governor": "powersave\n",
+        f"{cpus}/cpu1/cpufreq/scaling_governor": "performance\n",
         f"{cpus}/intel_pstate/no_turbo": "1\n",
     })  # fmt: skip
     assert processor.frequency_control(root) == {"governor": "performance, powersave", "turbo": False}
@@ -314,10 +314,14 @@ def test_the_code_that_measures_has_a_hash_and_documents_do_not_change_it(
 def test_the_commit_is_that_of_the_project_and_not_of_one_around_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    program = shutil.which("git")
+    if program is None:
+        pytest.skip("git is not there")
+
     def git(*words: str) -> str:
         identity = ["-c", "user.name=T", "-c", "user.email=t@example.org"]
         done = subprocess.run(
-            ["git", *identity, "-C", str(tmp_path), *words], capture_output=True, text=True, check=True
+            [program, *identity, "-C", str(tmp_path), *words], capture_output=True, text=True, check=True
         )
         return done.stdout.strip()
 
@@ -348,7 +352,7 @@ class TestDiagnosis:
         monkeypatch.setattr(load, "load_average", lambda: 0.1)
         monkeypatch.setattr(processor, "usable_cores", lambda: 4)
         monkeypatch.setattr(diagnosis, "clashes", list)
-        monkeypatch.setattr(software, "installed", lambda name: "" if name.startswith("opencv-contrib") else "")
+        monkeypatch.setattr(software, "installed", lambda _: "")
         monkeypatch.setattr(software, "version", lambda _: "1.0")
         monkeypatch.setattr(software, "commit", lambda: software.Commit("abc", dirty=False))
         monkeypatch.setattr(graphics, "problem", lambda: "")
