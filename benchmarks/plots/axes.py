@@ -52,6 +52,11 @@ def plain_ticks(axis: Any, low: float, high: float) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
+def headline(figure: Figure, text: str) -> None:
+    """Write a title above everything, from the left edge on: it may be longer than the axes are wide."""
+    figure.suptitle(text, x=0.02, ha="left", fontsize=10.5)
+
+
 def footnote(figure: Figure, text: str, paper: Paper) -> None:
     """Write a text below everything, in as many lines as it takes."""
     if text:

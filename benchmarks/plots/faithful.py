@@ -7,7 +7,7 @@ from functools import partial
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.plots.axes import footnote, latency_axis, lines_of
+from benchmarks.plots.axes import footnote, headline, latency_axis, lines_of
 from benchmarks.plots.measures import Measure
 from benchmarks.plots.series import absent, file_name, heading
 from benchmarks.statistics.digits import spelled
@@ -72,7 +72,7 @@ def _draw(points: Sequence[Point], measure: Measure, title: str, said: str, figu
         _point(axes, point, paper, filled=point in front)
     values = [each for point in points for each in (point.latency.value, point.latency.low, point.latency.high) if each]
     latency_axis(axes.xaxis, axes, values, "median latency of one call, ms")
-    axes.set_title(title)
+    headline(figure, title)
     _line(axes, front, paper)
     _list(listed, points, measure, paper)
     footnote(figure, said, paper)
@@ -139,7 +139,7 @@ def _numbers(axes: Axes, points: Sequence[Point], paper: Paper) -> None:
             str(place + 1), (points[place].latency.value, points[place].quality.value), xytext=offset, fontsize=8.5,
             textcoords="offset points", ha="center", va="center", color=paper.ink, zorder=6,
             bbox={"boxstyle": "circle,pad=0.12", "facecolor": paper.ground, "edgecolor": "none", "alpha": 0.85},
-            arrowprops={"arrowstyle": "-", "color": paper.ink, "linewidth": 0.6, "shrinkA": 3, "shrinkB": 1},
+            arrowprops={"arrowstyle": "-", "color": paper.ink, "linewidth": 0.6, "shrinkA": 3, "shrinkB": 4},
         )  # fmt: skip
         number.set_in_layout(False)
 

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.plots.axes import footnote, latency_axis, lines_of
+from benchmarks.plots.axes import footnote, headline, latency_axis, lines_of
 from benchmarks.plots.samples import Rounds
 from benchmarks.plots.series import absent, file_name, heading
 from benchmarks.statistics.digits import spelled
@@ -56,8 +56,7 @@ def _draw(paired: Sequence[tuple[Row, Rounds]], labels: Sequence[str], said: str
     axes.set_ylim(len(paired) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
-    first = paired[0][0]
-    axes.set_title(heading(first))
+    headline(figure, heading(paired[0][0]))
     axes.text(1.01, 1.0, "median, ms", transform=axes.transAxes, va="bottom", fontsize=8.5, color=paper.ink)
     latency_axis(axes.xaxis, axes, every, "latency of one call, ms")
     footnote(figure, said, paper)

@@ -5,7 +5,7 @@ from functools import partial
 
 from matplotlib.figure import Figure
 
-from benchmarks.plots.axes import footnote, lines_of
+from benchmarks.plots.axes import footnote, headline, lines_of
 from benchmarks.plots.series import absent, file_name, heading
 from benchmarks.statistics.digits import spelled
 from benchmarks.statistics.rows import Estimate, Row
@@ -53,5 +53,5 @@ def _draw(shares: Sequence[tuple[str, Estimate]], title: str, said: str, figure:
     axes.set_xlim(0, max(100.0, *(value + above for value, above in zip(values, bounds[1], strict=True))) * 1.02)
     axes.axvline(100, color=paper.ink, linewidth=1, linestyle="--")
     axes.set_xlabel("share of the measured peak, %")
-    axes.set_title(title)
+    headline(figure, title)
     footnote(figure, said, paper)

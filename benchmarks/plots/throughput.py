@@ -5,7 +5,7 @@ from functools import partial
 
 from matplotlib.figure import Figure
 
-from benchmarks.plots.axes import footnote, lines_of, plain_ticks
+from benchmarks.plots.axes import footnote, headline, lines_of, plain_ticks
 from benchmarks.plots.series import absent, file_name, heading
 from benchmarks.statistics.rows import Row
 from heads.reports.figures.picture import Paper, Picture
@@ -49,7 +49,8 @@ def _speed(row: Row) -> float:
 
 def _beside(place: int, count: int) -> float:
     """Return by how much a line moves sideways, so that the intervals of several stand beside each other."""
-    return float(2 ** ((place - (count - 1) / 2) * 0.025))
+    step = min(0.025, 0.15 / max(1, count - 1))
+    return float(2 ** ((place - (count - 1) / 2) * step))
 
 
 def _draw(lines: dict[str, list[Row]], title: str, said: str, figure: Figure, paper: Paper) -> None:
@@ -74,6 +75,6 @@ def _draw(lines: dict[str, list[Row]], title: str, said: str, figure: Figure, pa
     plain_ticks(axes.yaxis, *axes.get_ylim())
     axes.set_xlabel("batch, images")
     axes.set_ylabel("images per second")
-    axes.set_title(title)
+    headline(figure, title)
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
     footnote(figure, said, paper)
