@@ -23,7 +23,7 @@ from pathlib import Path
 from benchmarks.machine import facts, load, software
 from benchmarks.studies.conversion_networks import Network, write_vgg_face
 from benchmarks.studies.conversion_rows import TOLERANCE, Row, table
-from benchmarks.studies.conversion_tools import CAFFE2ONNX, CONVERT, OURS, TOOLS, Sources, Tool
+from benchmarks.studies.conversion_tools import CAFFE2ONNX, CONVERT, KERAS_FILE, MODULE, OURS, TOOLS, Sources, Tool
 from benchmarks.studies.processes import Bounds, attempt, measure
 
 CHECK = (sys.executable, "-m", "benchmarks.studies.conversion_check")
@@ -31,14 +31,15 @@ CAFFE2ONNX_PYTHON = Path(".tox/caffe2onnx/bin/python")  # where `tox -e caffe2on
 CAFFE2ONNX_VERSION = f"import importlib.metadata as m; print(m.version('{CAFFE2ONNX}'))"
 MEANING = (
     "Whole processes, imports included; ratios are of the same round, `~` where rounds disagree on who is faster; "
-    "difference: of the output from NumPy's in float64, as a fraction of its largest value."
+    "difference: of the output (of the logits, where that is a softmax) from NumPy's in float64, as a fraction of its "
+    "largest value."
 )
 LIBRARIES = ("numpy", "onnx", "onnxruntime", "keras", "tensorflow", "tf2onnx", "torch", "onnxscript")
 
 
 def main() -> None:
     """Measure and print."""
-    given = _parser().parse_args()
+    given = _parsed()
     tools = {name: TOOLS[name] for name in dict.fromkeys([OURS, *(given.tool or TOOLS)])}
     versions = software.versions(LIBRARIES) | _caffe2onnx_version(given.caffe2onnx_python)
     bounds = Bounds(given.minutes * 60, given.memory_gb * 1e9)
@@ -46,14 +47,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=given.folder) as scratch:
         for network in _networks(given, Path(scratch)):
             with tempfile.TemporaryDirectory(dir=scratch) as folder:
-                sources = prepare(network, Path(folder), given.caffe2onnx_python)
+                sources = prepare(network, tools, Path(folder), given.caffe2onnx_python)
                 rows = compare(tools, sources, bounds, given.rounds, Path(folder))
             size = network.weights.stat().st_size / 1e6
             print(f"**{network.name}**, caffemodel of {size:.1f} MB\n\n{table(rows)}\n", flush=True)
     print(footer(versions, given.rounds, bounds, busy))
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--divisors", type=int, nargs="*", default=[16, 4, 2, 1], choices=[1, 2, 4, 8, 16])
     parser.add_argument("--model", type=Path, nargs=2, action="append", default=[], metavar=("PROTOTXT", "CAFFEMODEL"))
@@ -64,7 +65,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--memory-gb", type=float, default=12.0, help="anonymous memory a process may have")
     parser.add_argument("--minutes", type=float, default=10.0, help="that a process may take")
     parser.add_argument("--folder", type=Path, help="for models, a few GB (default: a temporary folder)")
-    return parser
+    given = parser.parse_args()
+    if given.rounds < 1:
+        parser.error(f"--rounds is {given.rounds}, expected 1 at least")
+    return given
 
 
 def _networks(given: argparse.Namespace, scratch: Path) -> Iterator[Network]:
@@ -73,16 +77,19 @@ def _networks(given: argparse.Namespace, scratch: Path) -> Iterator[Network]:
         yield write_vgg_face(scratch / "network", divisor)
 
 
-def prepare(network: Network, folder: Path, caffe2onnx_python: Path | None) -> Sources:
+def prepare(network: Network, tools: Mapping[str, Tool], folder: Path, caffe2onnx_python: Path | None) -> Sources:
     """Make what the converters start from, and what must come out; nothing of this is measured."""
     _tell(f"{network.name}: preparing")
     files = [str(network.prototxt), str(network.weights)]
     sources = Sources(network, folder / "model.keras", folder / "torch", folder / "probe.npz", caffe2onnx_python)
     measure([*CHECK, "reference", *files, str(sources.probe)])
-    if not TOOLS["tf2onnx"].absent(None):
-        measure([*CONVERT, "caffe-to-keras", *files, "-o", str(sources.keras), "--no-verify"])
-    if not TOOLS["torch.onnx.export, TorchScript"].absent(None):
-        measure([*CONVERT, "caffe-to-torch", *files, "-o", str(sources.torch), "--no-verify"])
+    starts = {tool.start for tool in tools.values() if not tool.absent(caffe2onnx_python)}
+    for start, command, made in (
+        (KERAS_FILE, "caffe-to-keras", sources.keras),
+        (MODULE, "caffe-to-torch", sources.torch),
+    ):
+        if start in starts:
+            measure([*CONVERT, command, *files, "-o", str(made), "--no-verify"])
     # Otherwise whoever comes first waits until all of this is on the disk.
     os.sync()
     return sources

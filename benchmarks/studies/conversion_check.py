@@ -4,7 +4,8 @@ python -m benchmarks.studies.conversion_check reference PROTOTXT CAFFEMODEL PROB
 python -m benchmarks.studies.conversion_check difference PROBE.npz MODEL.onnx
 
 The first writes an input and what NumPy computes from it in float64; the second prints max |got - reference| / max
-|reference| of the network's output, as onnxruntime computes it from the model.
+|reference| of the network's output, as onnxruntime computes it from the model. Where the output is a softmax its
+logarithms are compared, less their mean: what it was made from. A probability near 0 or 1 would hide every error.
 """
 
 import sys
@@ -16,7 +17,7 @@ import numpy as np
 import onnxruntime
 
 from converters.from_caffe import read_caffe
-from converters.ops import Array
+from converters.ops import Array, Softmax
 
 
 def main() -> None:
@@ -26,19 +27,20 @@ def main() -> None:
 
 
 def reference(network: Path, weights: Path, probe: Path) -> None:
-    """Write `input` (float32) and `output` (float64) of a network with one of each."""
+    """Write `input` (float32) and `output` (float64) of a network with one of each, and whether it is a `softmax`."""
     graph = read_caffe(network, weights)
     if len(graph.inputs) != 1 or len(graph.outputs) != 1:
         sys.exit(f"{network}: has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs, expected one of each")
     (name, shape), (output,) = next(iter(graph.inputs.items())), graph.outputs.values()
     given = np.random.default_rng(0).uniform(-120, 130, shape).astype(np.float32)
-    np.savez(probe, input=given, output=graph.run({name: given}, np.float64)[output])
+    softmax = any(node.name == output and isinstance(node.op, Softmax) for node in graph.nodes)
+    np.savez(probe, input=given, output=graph.run({name: given}, np.float64)[output], softmax=softmax)
 
 
 def difference(probe: Path, model: Path) -> None:
     """Print the difference, or fail with the reason why there is none."""
     with np.load(probe) as arrays:
-        given, expected = arrays["input"], arrays["output"]
+        given, expected, softmax = arrays["input"], arrays["output"], bool(arrays["softmax"])
     try:
         session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
         (source,) = session.get_inputs()
@@ -47,7 +49,16 @@ def difference(probe: Path, model: Path) -> None:
         sys.exit(str(error).splitlines()[0])
     if got.shape != expected.shape:
         sys.exit(f"the output has the shape {got.shape}, expected {expected.shape}")
+    if softmax:
+        got, expected = logits(got), logits(expected)
     print(np.abs(got - expected).max() / np.abs(expected).max())
+
+
+def logits(probabilities: Array) -> Array:
+    """Return what a softmax over axis 1 was made from, less its mean, which a softmax does not tell."""
+    with np.errstate(divide="ignore", invalid="ignore"):  # a 0 among them gives NaN, which no tolerance allows
+        logarithms = np.log(probabilities.astype(np.float64))
+        return np.asarray(logarithms - logarithms.mean(1, keepdims=True))
 
 
 def laid_out(given: Array, shape: Sequence[Any]) -> Array:

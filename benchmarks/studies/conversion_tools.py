@@ -10,6 +10,7 @@ from benchmarks.studies.conversion_networks import Network
 
 HERE = Path(__file__).parent
 CAFFE2ONNX = "caffe2onnx"
+CAFFE_FILES, KERAS_FILE, MODULE = "Caffe files", "Keras file", "PyTorch module"
 CONVERT = (sys.executable, "-m", "converters")
 
 
@@ -77,12 +78,12 @@ OURS = "`convert caffe-to-onnx`"
 QUIET_TENSORFLOW = {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
 KERAS = ("keras", "tensorflow", "tf2onnx")
 TOOLS: Mapping[str, Tool] = {
-    OURS: Tool("Caffe files", _ours(), ("onnx", "onnxruntime")),
-    "`convert caffe-to-onnx --no-verify`": Tool("Caffe files", _ours("--no-verify"), ("onnx",)),
-    CAFFE2ONNX: Tool("Caffe files", _caffe2onnx, (CAFFE2ONNX,), {"PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION": "python"}),
-    "`convert keras-to-onnx`": Tool("Keras file", _from_keras, (*KERAS, "onnxruntime"), QUIET_TENSORFLOW),
-    "tf2onnx": Tool("Keras file", _tf2onnx("yes"), KERAS, QUIET_TENSORFLOW),
-    "tf2onnx without its optimizers": Tool("Keras file", _tf2onnx("no"), KERAS, QUIET_TENSORFLOW),
-    "torch.onnx.export": Tool("PyTorch module", _torch("dynamo"), ("torch", "onnxscript")),
-    "torch.onnx.export, TorchScript": Tool("PyTorch module", _torch("torchscript"), ("torch",)),
+    OURS: Tool(CAFFE_FILES, _ours(), ("onnx", "onnxruntime")),
+    "`convert caffe-to-onnx --no-verify`": Tool(CAFFE_FILES, _ours("--no-verify"), ("onnx",)),
+    CAFFE2ONNX: Tool(CAFFE_FILES, _caffe2onnx, (CAFFE2ONNX,), {"PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION": "python"}),
+    "`convert keras-to-onnx`": Tool(KERAS_FILE, _from_keras, (*KERAS, "onnxruntime"), QUIET_TENSORFLOW),
+    "tf2onnx": Tool(KERAS_FILE, _tf2onnx("yes"), KERAS, QUIET_TENSORFLOW),
+    "tf2onnx without its optimizers": Tool(KERAS_FILE, _tf2onnx("no"), KERAS, QUIET_TENSORFLOW),
+    "torch.onnx.export": Tool(MODULE, _torch("dynamo"), ("torch", "onnxscript")),
+    "torch.onnx.export, TorchScript": Tool(MODULE, _torch("torchscript"), ("torch",)),
 }

@@ -74,7 +74,7 @@ def _watch(process: subprocess.Popen[bytes], bounds: Bounds, start: float) -> tu
         if peak > bounds.anonymous_bytes:
             return peak, f"killed at {bounds.anonymous_bytes / 1e9:.1f} GB"
         if time.perf_counter() - start > bounds.seconds:
-            return peak, f"killed after {bounds.seconds:.0f} s"
+            return peak, f"killed after {bounds.seconds:g} s"
         time.sleep(SAMPLE_SECONDS)
     return peak, ""
 
