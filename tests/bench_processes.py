@@ -72,7 +72,8 @@ def answered(request: Wanted, folder: Path, **changes: Any) -> Answer:
     """Stand in for the process that makes artefacts: the stand-ins' network needs no files."""
     told = {
         "model": request.model[0], "model_sha256": "a" * 64, "nodes": NODES, "input_shape": SHAPE,
-        "network": {"parameters": 960}, "files": {"source": {"any": {"network": "none"}}},
+        "network": {"parameters": 960}, "facts": {"source": {"nodes": 4}},
+        "files": {"source": {"any": {"network": "none"}}},
         "probe": str(write_probe(folder / "probe.npz")), **changes,
     }  # fmt: skip
     return Answer(**told)

@@ -14,8 +14,10 @@ from typing import Any
 import psutil
 import pytest
 
+from bench_fakes import write_probe
 from bench_processes import Shown, answered, planned, quick
 from benchmarks.artefacts.request import Answer
+from benchmarks.artefacts.request import Request as Wanted
 from benchmarks.errors import BenchError
 from benchmarks.execution import Plan, Summary, child, environment, run, turns
 from benchmarks.execution.child import groups
@@ -132,7 +134,7 @@ def test_a_result_holds_all_that_decides_its_figures_and_no_paths(measure: Run, 
     result = by_runner(out)["Honest"]
     assert result.run == summary.run
     assert result.model_sha256 == "a" * 64
-    assert result.network == {"parameters": 960}
+    assert result.network == {"parameters": 960, "artefact": {"nodes": 4}}
     assert result.asked["threads"] == 1
     assert result.configuration["task"]["seed"] == 5
     assert set(result.configuration["versions"]) == {"numpy"}
@@ -235,6 +237,14 @@ def test_what_decides_figures_is_measured_again_when_a_run_is_continued(
     monkeypatch.setattr(turns.software, "versions", lambda _: {"numpy": "99.0"})
     assert measure(plan, resume=True).measured == 2
     assert len(records.files(out)) == 6
+
+
+def test_other_images_in_the_probe_set_are_another_measurement(measure: Run, tmp_path: Path, out: Path) -> None:
+    plan = planned(tmp_path, ["Honest"])
+    measure(plan)
+    fewer = answered(Wanted(model=("a-network",), folder=""), tmp_path)
+    write_probe(Path(fewer.probe), images=11)
+    assert run(plan, out, resume=True, make=lambda _: fewer).measured == 2
 
 
 def test_a_continued_run_refuses_files_that_are_no_results(measure: Run, tmp_path: Path, out: Path) -> None:

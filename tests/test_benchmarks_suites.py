@@ -63,6 +63,7 @@ def test_all_that_can_be_said_is_read(tmp_path: Path) -> None:
         scenarios = ["latency", "peak"]
         rounds = 7
         busy_fraction = 0.25
+        repeats = 0
         [limits]
         samples = 130
         seconds = 2.5
@@ -71,7 +72,7 @@ def test_all_that_can_be_said_is_read(tmp_path: Path) -> None:
     assert suite.models == (("vgg-face-tiny",), ("a.prototxt", "a.caffemodel"))
     assert suite.runners == ("torch:*", "module:Class")
     assert suite.threads == (1, 0)
-    assert (suite.rounds, suite.busy_fraction) == (7, 0.25)
+    assert (suite.rounds, suite.busy_fraction, suite.repeats) == (7, 0.25, 0)
     assert suite.limits == Limits(samples=130, seconds=2.5)
 
 

@@ -66,6 +66,7 @@ class Plan:
     rounds: int
     limits: Limits
     busy_fraction: float
+    repeats: int
     cells: tuple[Cell, ...]
     steps: tuple[Step, ...]
     left_out: tuple[LeftOut, ...]

@@ -43,6 +43,7 @@ def plan(request: Request, devices_of: Callable[[str], Found] = found_of) -> Pla
         rounds=rounds,
         limits=_limits(request, suite.limits),
         busy_fraction=suite.busy_fraction,
+        repeats=suite.repeats if request.repeats is None else request.repeats,
         cells=tuple(chosen.cells),
         steps=schedule(chosen.cells, rounds, request.seed),
         left_out=chosen.left_out(),

@@ -36,7 +36,7 @@ class Request:
     seconds: float | None = None
     samples: int | None = None
     timeout_seconds: float | None = None
-    repeats: int = 2
+    repeats: int | None = None
     nodes: tuple[str, ...] = ()
     head: str = ""
     faces: str = ""

@@ -11,7 +11,7 @@ from typing import Any
 
 from benchmarks.artefacts.request import Answer
 from benchmarks.cells import TOLERANCES, Task, configuration_hash
-from benchmarks.execution import child, environment, outcome
+from benchmarks.execution import child, environment, models, outcome
 from benchmarks.execution.cell import TIMED, Plan, Step
 from benchmarks.machine import facts, load, software
 from benchmarks.measuring import peak
@@ -82,6 +82,7 @@ class Turn:
         found = {
             "task": told,
             "model_sha256": self._answer.model_sha256,
+            "probe": models.probe_inputs(self._answer) if self._answer.probe else "",
             "inputs": dict(self.surroundings.inputs) if self.step.cell.scenario == "accuracy" else {},
             "versions": software.versions(self._packages()),
             "environment": self.variables,
@@ -111,7 +112,7 @@ class Turn:
         if unmade:
             return self._result(began, outcome.unmade(cell.kind, unmade), None, {})
         attempt, disturbed = 0, [""]
-        while disturbed and attempt <= self.plan.request.repeats:
+        while disturbed and attempt <= self.plan.repeats:
             attempt += 1
             measured, ended, state = self._measured()
             timed = cell.scenario in TIMED and measured.status == "ok"
@@ -148,7 +149,7 @@ class Turn:
             twin=self.step.twin,
             configuration=self.configuration,
             machine={**self.surroundings.machine, **state},
-            network=dict(answer.network),
+            network={**answer.network, "artefact": dict(answer.facts.get(cell.kind, {}))},
             commit=self.surroundings.commit.name,
             dirty=self.surroundings.commit.dirty,
             started=began.isoformat(timespec="milliseconds"),

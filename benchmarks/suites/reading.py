@@ -51,6 +51,7 @@ class _Written(_Strict):
     scenarios: Annotated[list[Scenario], Field(min_length=1)]
     rounds: Count = 3
     busy_fraction: Annotated[float, Field(gt=0)] = 0.1
+    repeats: Annotated[int, Field(ge=0)] = 2
     limits: _Limits = _Limits()
 
 
@@ -103,6 +104,7 @@ def _suite(name: str, written: _Written) -> Suite:
         scenarios=tuple(written.scenarios),
         rounds=written.rounds,
         busy_fraction=written.busy_fraction,
+        repeats=written.repeats,
         limits=Limits(**written.limits.model_dump()),
     )
 

@@ -14,7 +14,8 @@ class Suite:
 
     `models` are names, or the paths of one model's files joined in a tuple. `runners` are as `--runner` takes them:
     `torch`, `torch:compiled`, `torch:*` for all of its call paths, `module:Class`. `threads` 0 means as many as can run
-    at once. `busy_fraction`: figures are not published where other processes took more of a core than that.
+    at once. `busy_fraction`: figures are not published where other processes took more of a core than that;
+    such a measurement is made again up to `repeats` times.
     """
 
     name: str
@@ -28,4 +29,5 @@ class Suite:
     scenarios: tuple[str, ...]
     rounds: int
     busy_fraction: float = 0.1
+    repeats: int = 2
     limits: Limits = field(default_factory=Limits)
