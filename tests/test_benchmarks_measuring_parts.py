@@ -5,6 +5,7 @@ import json
 import math
 import random
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -48,11 +49,11 @@ def _short_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BENCH_FAKE_MS", "0.2")
 
 
-def noisy(count: int, slope: float = 0.0, seed: int = 1) -> list[int]:
-    """Return latencies around 10 ms with noise of 3 %, now and then one of three times the length."""
+def noisy(count: int, slope: float = 0.0, seed: int = 1, noise: float = 0.03) -> list[int]:
+    """Return latencies around 10 ms with some noise, now and then one of three times the length."""
     draw = random.Random(seed)  # noqa: S311 - noise, not a secret
     return [
-        int(10 * MS * (1 + slope * place / count) * draw.gauss(1, 0.03) * (3 if draw.random() < 0.05 else 1))
+        int(10 * MS * (1 + slope * place / count) * draw.gauss(1, noise) * (3 if draw.random() < 0.05 else 1))
         for place in range(count)
     ]
 
@@ -69,6 +70,12 @@ def test_noise_is_no_drift(count: int) -> None:
 def test_a_drift_is_found_with_its_sign(count: int, slope: float) -> None:
     found = drift.drift(noisy(count, slope))
     assert math.copysign(1, found) == math.copysign(1, slope) and 0.1 < abs(found) < 0.4
+
+
+def test_thirds_that_differ_by_chance_are_no_drift() -> None:
+    rounds = [noisy(24, seed=seed, noise=0.3) for seed in range(40)]
+    differ = [abs(sorted(each[:8])[4] / sorted(each[-8:])[4] - 1) > drift.SMALLEST_DRIFT for each in rounds]
+    assert sum(differ) > 10 and not any(drift.drift(each) for each in rounds)
 
 
 def test_a_sure_but_small_drift_is_harmless() -> None:
@@ -89,6 +96,15 @@ def test_repeats_are_suspicious_only_if_faster_by_much_and_surely() -> None:
     assert not caching.suspicious([(10, 5)] * 3, 0.5)
     assert not caching.suspicious([(100, 95)] * 16, 0.95)
     assert not caching.suspicious([(10, 5)] * 9 + [(5, 10)] * 7, 0.8)
+
+
+@pytest.mark.parametrize(("kind", "verdict"), [(bench_fakes.Caching, "cached answers"), (bench_fakes.Honest, "")])
+def test_a_few_pairs_are_enough_to_find_a_cache(tmp_path: Path, kind: type[bench_fakes.Honest], verdict: str) -> None:
+    task = bench_fakes.task(tmp_path)
+    runner = kind({}, task.nodes, task.settings)
+    rng = np.random.default_rng(0)
+    told, _ = caching.cached_answers(runner, bench_fakes.pictures(1), Limits(seconds=0), MS, rng)
+    assert told.partition(":")[0] == verdict
 
 
 def test_pairs_fit_into_the_time() -> None:
@@ -135,6 +151,12 @@ def test_what_remains_after_a_call_counts_if_it_is_notable(tmp_path: Path) -> No
     assert early.early_answers(runner, stretch_of(MS, 4 * MS)) == [
         "answered too early: 80% of a call remained to be done after it returned"
     ]
+
+
+def test_waiting_takes_its_time_even_for_nothing(tmp_path: Path) -> None:
+    runner = honest(tmp_path)
+    runner.wait = lambda: time.sleep(0.002)
+    assert early.early_answers(runner, stretch_of(10 * MS, 2 * MS)) == []
 
 
 def test_an_answer_that_must_be_computed_first_came_too_early(tmp_path: Path) -> None:

@@ -101,8 +101,6 @@ def packages(folder: Path) -> list[Counter]:
     """Return RAPL's counters of whole processor packages that can be read; their parts would count twice."""
     found = []
     for zone in sorted(folder.glob("intel-rapl:*")):
-        if zone.name.count(":") != 1:
-            continue
         try:
             name = (zone / "name").read_text(encoding="ascii").strip()
             counter = Counter(
