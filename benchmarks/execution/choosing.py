@@ -64,17 +64,13 @@ def choose(axes: Axes, devices_of: Callable[[str], Found]) -> Chosen:
             settings = _settings(runner, choice.call_path, device, precision, threads)
             reason = missing or impossible(choice.runner, runner, settings, axes.threads_available, devices_of)
             if reason:
-                chosen.leave_out(f"{choice.runner}:{choice.call_path}, {_where(settings)}", reason, each)
+                chosen.leave_out(f"{choice.runner}:{choice.call_path}", reason, each)
             else:
                 _add(chosen, axes, choice.runner, runner, settings)
     chosen.cells.sort(key=lambda cell: axes.models.index(cell.model))
     if "peak" in axes.scenarios:
         _add_peaks(chosen)
     return chosen
-
-
-def _where(settings: Settings) -> str:
-    return f"{settings.precision} on {settings.device}, threads: {settings.threads}"
 
 
 def _runners(choices: Iterable[Choice]) -> Iterator[tuple[Choice, type[Runner]]]:
@@ -123,10 +119,12 @@ def impossible(
     """Return why a runner cannot have these settings here, "" if it can."""
     if settings.threads > threads_available:
         return f"{settings.threads} threads are more than the {threads_available} that can run at once here"
+    asked = runner({}, (), settings)
     try:
-        runner({}, (), settings).refuse_impossible()
+        asked.refuse_impossible()
     except RunnerError as error:
-        return "; ".join(error.problems)
+        # The first reason is the widest, and where it is told says already of which call path it is.
+        return error.problems[0].removeprefix(f"{asked}, call path '{settings.call_path}', ")
     if settings.device == "cpu" and settings.precision == "fp32-strict":
         return ""  # what every runtime does: no need to start one to find out
     return _refused_here(devices_of(name), settings)
