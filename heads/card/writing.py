@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from converters.files.staging import Stage, check_output, commit
-from heads.card.gaps import check_facts, plain
+from heads.card.gaps import check_facts, plain, shown
 from heads.card.sections import SECTIONS, Evaluated
 from heads.errors import HeadsError, MismatchError
 from heads.models.head import Head, load_head
@@ -63,9 +63,11 @@ def check_evaluation(head: Head, evaluation: Mapping[str, Any]) -> None:
         "calibration": dict(vars(head.calibration)),
     }
     differences = [
-        f"the evaluation is of another head: its {name} are {evaluation[name]}, the head's {told}"
+        f"the evaluation is of another head: {name} {part} {shown(evaluation[name].get(part))}, "
+        f"the head's {shown(value)}"
         for name, told in mine.items()
-        if evaluation[name] != told
+        for part, value in told.items()
+        if evaluation[name].get(part) != value
     ]
     if differences:
         raise MismatchError(differences)
