@@ -85,6 +85,11 @@ def test_a_recipe_that_changes_another(tmp_path: Path) -> None:
     assert told == {**load_recipe("gap-32").told(), "epochs": 99}
 
 
+def test_settings_above_their_table_are_told_so(tmp_path: Path) -> None:
+    problems = refused(tmp_path / "flat.toml", 'kind = "knn"\nneighbours = [5]\n')
+    assert problems[0] == f"{tmp_path / 'flat.toml'}:2: the setting 'neighbours' belongs below a line [settings]"
+
+
 def test_everything_wrong_is_said_at_once_with_its_line(tmp_path: Path) -> None:
     path = tmp_path / "bad.toml"
     text = OWN.replace("epochs = 5", "epoch = 5").replace("dropout = [0.1]", "dropout = [1.0]")
@@ -119,7 +124,7 @@ def test_what_is_no_recipe_is_refused(tmp_path: Path, text: str, message: str) -
 
 
 def test_unknown_names_are_refused_with_the_nearest() -> None:
-    with pytest.raises(UsageError, match="there is no recipe 'gap32'; did you mean 'gap-32'.*centroid, gap-32"):
+    with pytest.raises(UsageError, match="there is no recipe 'gap32' among centroid, gap-32.*; did you mean 'gap-32'"):
         load_recipe("gap32")
     with pytest.raises(UsageError, match="missing.toml: cannot be read: No such file"):
         load_recipe("missing.toml")

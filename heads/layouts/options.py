@@ -40,7 +40,7 @@ class LayoutOptions:
 
     def __post_init__(self) -> None:
         problems = [
-            f"splits: '{part}' is to be the split '{split}'; it is one of {', '.join(SPLITS)}"
+            f"splits: '{part}' cannot be '{split}', but {', '.join(SPLITS[:-1])} or {SPLITS[-1]}"
             for part, split in self.splits.items()
             if split not in SPLITS
         ]

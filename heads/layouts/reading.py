@@ -47,9 +47,7 @@ def read_faces(folder: Path, layout: str, options: LayoutOptions | None = None) 
 
 def _known(layout: str, options: LayoutOptions) -> Layout:
     if layout not in LAYOUTS:
-        raise UsageError(
-            f"there is no layout '{layout}'{did_you_mean(layout, LAYOUTS)}; there are {', '.join(LAYOUTS)}"
-        )
+        raise UsageError(f"there is no layout '{layout}' among {', '.join(LAYOUTS)}{did_you_mean(layout, LAYOUTS)}")
     found = LAYOUTS[layout]
     strange = [name for name in options.given if name not in found.takes]
     if strange:

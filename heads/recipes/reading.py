@@ -3,6 +3,7 @@
 import re
 import tomllib
 from collections.abc import Mapping
+from dataclasses import fields
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -30,8 +31,8 @@ def load_recipe(name_or_path: str | Path) -> Recipe:
     path = Path(name_or_path)
     if path.suffix != SUFFIX:
         raise UsageError(
-            f"there is no recipe '{given}'{did_you_mean(given, built_in())}; those here are {', '.join(built_in())}, "
-            f"and a file of your own ends in {SUFFIX}"
+            f"there is no recipe '{given}' among {', '.join(built_in())}, and a file of your own ends in "
+            f"{SUFFIX}{did_you_mean(given, built_in())}"
         )
     return _recipe(path.stem, path)
 
@@ -51,10 +52,16 @@ def _recipe(name: str, path: Path | Traversable) -> Recipe:
     kind, given, problems = _outline(told)
     if kind in KINDS and isinstance(given, Mapping):
         settings, unfit = checked(kind, given)
-        problems |= unfit
+        problems = {**problems, **unfit, **_misplaced(kind, told)}
         if settings is not None and not problems:
             return Recipe(name, settings, str(told.get("description", "")))
     raise UsageError([f"{path}{_line(text, key)}: {problem}" for key, problem in problems.items()])
+
+
+def _misplaced(kind: str, told: Mapping[str, Any]) -> dict[str, str]:
+    """Return the settings that stand above the table they belong to."""
+    names = {each.name for each in fields(KINDS[kind])}
+    return {key: f"the setting '{key}' belongs below a line [settings]" for key in told if key in names}
 
 
 def _outline(told: Mapping[str, Any]) -> tuple[str, Any, dict[str, str]]:
