@@ -1,5 +1,6 @@
 """A training that is killed goes on to the same bytes."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -104,6 +105,23 @@ def test_what_is_not_whole_is_not_taken_up(tmp_path: Path) -> None:
     arrays, told = found.load("part") or ({}, None)
     assert told == {"epoch": 1} and arrays["a"].tolist() == [0, 1, 2]
     assert not found.replaced and Checkpoints(tmp_path / "head", "other").replaced
+
+
+def test_a_full_disk_leaves_what_was_done_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = Checkpoints(tmp_path / "head", "key")
+    kept.save("part", {}, {"epoch": 1})
+    whole = Path.write_bytes
+
+    def half_written(path: Path, content: bytes) -> int:
+        whole(path, content[:5])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_bytes", half_written)
+    with pytest.raises(TrainingError, match="No space left on device; it keeps what was done before"):
+        kept.save("part", {}, {"epoch": 2})
+    monkeypatch.undo()
+    assert sorted(path.name for path in kept.folder.iterdir()) == ["key.json", "part.safetensors"]
+    assert Checkpoints(tmp_path / "head", "key").load("part") == ({}, {"epoch": 1})
 
 
 def test_writing_down_takes_a_small_share_of_the_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

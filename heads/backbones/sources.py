@@ -48,7 +48,13 @@ def _loaded(graph: Graph, hardware: Hardware, nodes: Sequence[str]) -> Engine:
     pinned = to_onnx.pinned_axes(short, ("batch",))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.onnx"
-        to_onnx.save(short, path, dynamic=() if pinned else ("batch",))
+        try:
+            to_onnx.save(short, path, dynamic=() if pinned else ("batch",))
+        except OSError as error:
+            raise HeadsError(
+                f"the network cannot be written to {tempfile.gettempdir()}, from where it is run: "
+                f"{error.strerror or error}; make room there, or name another folder in TMPDIR"
+            ) from error
         artefact = formats.load("heads.backbones.onnx_artefacts").found(path, hardware)
         engine: Engine = artefact.load([short.outputs[node] for node in nodes])
         return engine

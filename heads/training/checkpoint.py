@@ -12,6 +12,7 @@ from safetensors.numpy import load_file, save
 
 from converters.files.staging import cannot_write
 from converters.ops import Array
+from heads.errors import TrainingError
 
 FACTS = "facts"
 KEY = "key.json"
@@ -61,7 +62,10 @@ class Checkpoints:
         try:
             _replace(self._path(name), save(dict(arrays), {FACTS: json.dumps(told)}))
         except OSError as error:
-            raise cannot_write(self.folder, error) from error
+            raise TrainingError(
+                f"{self.folder}: cannot be written: {error.strerror or error}; it keeps what was done before: make "
+                "room and type the same again to go on from there"
+            ) from error
         self._last[name] = (time.monotonic(), time.monotonic() - start)
 
     def due(self, name: str) -> bool:
@@ -91,5 +95,9 @@ def _key(folder: Path) -> Any:
 
 def _replace(path: Path, content: bytes) -> None:
     unfinished = path.with_name(f"{path.name}.partial")
-    unfinished.write_bytes(content)
-    unfinished.replace(path)
+    try:
+        unfinished.write_bytes(content)
+        unfinished.replace(path)
+    except OSError:
+        unfinished.unlink(missing_ok=True)
+        raise
