@@ -1,6 +1,8 @@
 """ONNX files and networks in memory become backbones: what their nodes give, and what is refused."""
 
+import errno
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -371,6 +373,15 @@ def test_the_known_network_gives_what_its_file_gives(tmp_path: Path) -> None:
     assert all((other == first).all() for other in others)
     assert named.spec().key == sourced.spec().key
     assert named.licence == deploy.licence
+
+
+def test_a_full_folder_for_temporary_files_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_arguments: object, **_settings: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(to_onnx, "save", full)
+    with pytest.raises(HeadsError, match="vgg-face-tiny: the network cannot be written to .*: No space left .* TMPDIR"):
+        open_backbone(["vgg-face-tiny"])
 
 
 def test_a_blob_of_a_source_means_its_last_value() -> None:

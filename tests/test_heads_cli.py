@@ -17,7 +17,7 @@ from command_lines import Run, typed
 from heads import cli
 from heads.command_line.commands import COMMANDS, DATA_COMMANDS
 
-EMBED = ("--node", "pool3", "--node", "fc6", "--channel-order", "BGR", "--mean", "129,105,94", "--crop", "box")
+EMBED = ("--node", "pool3", "--node", "fc6", "--crop", "box")
 
 
 @pytest.fixture
@@ -109,6 +109,34 @@ def test_a_head_is_evaluated_and_reported(at: Path, run: Run) -> None:
     assert json.loads((at / "head/evaluation-test.json").read_text()) == told
 
 
+def test_a_report_without_its_images_is_told(at: Path, run: Run) -> None:
+    done = run("evaluate", "head", "embeddings", "--images", str(at / "moved"), "-o", "report")
+    assert done.status == 0 and "holds none of the images" in done.err
+
+
+@pytest.mark.usefixtures("at")
+def test_the_cost_of_exchanged_channels_is_told(run: Run) -> None:
+    done = run("probe", "vgg-face-tiny", "split.csv", "--node", "fc6", "--crop", "box")
+    assert done.status == 0 and "takes BGR: with red and blue exchanged" in done.out
+    told = json.loads(run("probe", "vgg-face-tiny", "split.csv", "--node", "fc6", "--json").out)
+    assert 0 < told["moved_mean"] <= told["moved_largest"] and told["images"] == 64
+
+
+def test_a_mean_that_the_file_contradicts_is_told(at: Path, run: Run) -> None:
+    done = run("embed", "vgg-face-tiny", "split.csv", "--mean", "129,105,94", "-o", str(at / "other"))
+    assert done.status == 0
+    assert "mean is taken to be 94, 105, 129, although the model's file says 93.594, 104.762, 129.186" in done.err
+    again = run("embed", "vgg-face-tiny", "split.csv", "-o", str(at / "other"))
+    assert again.status == 1
+    assert "preprocessing mean 94, 105, 129, expected 93.594, 104.7624, 129.1863" in again.err
+
+
+def test_another_crop_than_in_training_is_told(at: Path, run: Run) -> None:
+    image = str(at / "faces" / pd.read_csv("split.csv")["path"][0])
+    done = run("predict", image, "--head", "head", "--crop", "none")
+    assert done.status == 0 and "trained on faces with the crop box" in done.err
+
+
 @pytest.mark.usefixtures("at")
 def test_two_heads_are_compared(run: Run) -> None:
     assert run("train", "embeddings", "--recipe", "knn", "-o", "other").status == 0
@@ -154,6 +182,11 @@ def test_a_card_tells_the_evaluation(at: Path, run: Run) -> None:
         (["embed", "vgg-face-tiny", "split.csv", "-o", "e", "--node", "fc66", "--channel-order", "BGR"], 1, "fc6"),
         (["embed", "vgg-face-tiny", "split.csv", "-o", "e", "--mean", "1,2"], 2, "three numbers"),
         (["embed", "vgg-face-tiny", "split.csv", "-o", "e", "--engine", "spark"], 2, "local or ray"),
+        (["embed", "vgg-face-tiny", "split.csv", "-o", "e", "--detector", "faces"], 2, "the crop is none"),
+        (["probe", "split.csv"], 2, "heads probe MODEL... TABLE"),
+        (["data", "draw", "faces"], 1, "with files in it; choose another name"),
+        (["evaluate", "head", "embeddings", "--split", "all"], 2, "--split all: is train, val or test"),
+        (["evaluate", "head", "embeddings", "--mark", "val_loss<=1"], 2, "--mark is of use to a report only"),
         (["train", "embeddings", "--recipe", "lineal", "-o", "h"], 2, "did you mean 'linear'"),
         (["train", "faces", "--recipe", "linear", "-o", "h"], 1, "faces"),
         (["train", "embeddings", "--recipe", "linear", "-o", "h", "--positive", "oval"], 2, "oval"),

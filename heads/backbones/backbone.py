@@ -23,7 +23,7 @@ class Backbone:
 
     `model` is what people call it. `nodes` are joined in this order, each of `dimensions` values; maps are averaged
     over height and width. `opened_with` are the arguments that make `open_backbone` open the same once more, in any
-    process.
+    process. `notes` say what a person should know of it.
     """
 
     model: str
@@ -34,6 +34,7 @@ class Backbone:
     engine: Engine
     normalize: bool = False
     licence: str = ""
+    notes: tuple[str, ...] = ()
     opened_with: Mapping[str, Any] = field(default_factory=dict)
 
     @property

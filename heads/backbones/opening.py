@@ -1,6 +1,6 @@
 """Opening a backbone: from the words that name a model to a network that was tried on two images."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,8 +82,28 @@ def _opened(words: tuple[str, ...], arguments: dict[str, Any], hardware: Hardwar
         engine=engine,
         normalize=arguments["normalize"],
         licence=artefact.licence,
+        notes=_overruled(artefact, stated, prepared),
         opened_with=arguments,
     )
+
+
+def _overruled(artefact: Artefact, stated: Stated, prepared: Preparation) -> tuple[str, ...]:
+    """Say where what is stated differs from what the model's file says of its own images."""
+    try:
+        own = preparation(artefact, Stated(size=stated.size)).facts()
+    except HeadsError:
+        return ()  # the file does not say all of it, which is why it is stated
+    return tuple(
+        f"{name.replace('_', ' ')} is taken to be {_said(value)}, although the model's file says {_said(own[name])}"
+        for name, value in prepared.facts().items()
+        if value != own[name]
+    )
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "a mean image"
+    return ", ".join(f"{part:.6g}" for part in value) if isinstance(value, list | tuple) else str(value)
 
 
 def _settled(artefact: Artefact, stated: Stated, nodes: Sequence[str]) -> tuple[Preparation, tuple[str, ...]]:

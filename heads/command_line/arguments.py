@@ -107,7 +107,10 @@ OPTIONS = {
     "stratify": option(str, "", "Groups to divide alike, beside the labels.", metavar="A,B"),
     "balance": option(str, "", "undersample: drop faces of the larger label from train.", metavar="HOW"),
     "per_group": option(int, 0, "Take at most so many faces of each group."),
-    "per_group_by": option(str, "", "What those groups are, else label and all groups: label, identity, names.", metavar="A,B"),
+    "per_group_by": option(
+        str, "", "What those groups are, else label and all groups: label, identity, names.",
+        metavar="A,B",
+    ),
     "similar": option(
         Path, None, "Keep faces with similar embeddings together.", "--embeddings", metavar="DIR"
     ),

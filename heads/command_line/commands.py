@@ -25,12 +25,12 @@ READING = (
 DATA_COMMANDS = {
     "check": Command(
         "data_commands", "check",
-        "Count faces, labels and groups; find unreadable images, copies, and people in several splits.",
+        "Count faces and groups; find what is unreadable, copied or leaking.",
         ("folder",), ("near_distance", "open_images", *READING),
     ),
     "layouts": Command("data_commands", "layouts", "List the data-set layouts that are read."),
     "draw": Command(
-        "data_commands", "draw", "Draw a synthetic set of sketched faces, for demonstrations and tests.",
+        "data_commands", "draw", "Draw a synthetic set of sketched faces.",
         ("drawn",), ("people", "per_person", "seed"),
     ),
 }  # fmt: skip
@@ -40,7 +40,7 @@ CROP = ("crop", "crop_rows", "crop_columns", "margin", "detector")
 COMMANDS = {
     "split": Command(
         "data_commands", "split",
-        "Divide a data set into train, val and test, by identity where there are identities.",
+        "Divide into train, val and test, by identity where there are any.",
         ("folder",),
         (
             "out", "val", "test", "by", "seed", "folds", "hold_out", "stratify", "balance", "per_group", "per_group_by",
@@ -49,16 +49,22 @@ COMMANDS = {
     ),
     "embed": Command(
         "embedding_commands", "embed",
-        "Compute and keep the embeddings of a table's images; what is there already is not computed again.",
+        "Compute the embeddings of images, none of them twice.",
         ("model_and_table",),
         (
             "out", "nodes", "normalize", *CROP, "channel_order", "mean", "scale", "device", "batch_size", "threads",
             "engine", "moved",
         ),
     ),
+    "probe": Command(
+        "embedding_commands", "probe",
+        "Say what exchanging red and blue would cost.",
+        ("model_and_table",),
+        ("nodes", "normalize", *CROP, "channel_order", "mean", "scale", "device", "threads", "moved"),
+    ),
     "train": Command(
         "training_commands", "train",
-        "Train heads on embeddings, and keep the best on validation; goes on where it was stopped.",
+        "Train heads, keep the best; goes on where it was stopped.",
         ("embeddings",),
         (
             "recipes", "out", "positive", "framework", "seeds", "learning_rates", "selection", "group", "class_weights",
@@ -68,22 +74,22 @@ COMMANDS = {
     ),
     "evaluate": Command(
         "training_commands", "evaluate",
-        "Measure a head: each metric with its interval, overall and by group; undefined where it is.",
+        "Measure a head: metrics with intervals, overall and by group.",
         ("head", "embeddings"),
         ("by_groups", "part", "report", "marks", "against", "resamples", "seed", "moved", "force"),
     ),
     "predict": Command(
         "using_commands", "predict",
-        "Say what a head says of images: a label with its calibrated probability, or nothing.",
+        "Label images with calibrated probabilities, or abstain.",
         ("faces",), ("needed_head", "backbone", "face_crop", *CROP[1:]),
     ),
     "export": Command(
         "using_commands", "export",
-        "Write a head as one .onnx, .keras, .pt or PyTorch module, proved from pixels to probability.",
+        "Write a head as one proved .onnx, .keras, .pt or PyTorch module.",
         ("head",), ("out", "with_backbone", "backbone", "evidence", "detector", "certificate", "force"),
     ),
     "card": Command(
-        "using_commands", "card", "Write a head's model card, of recorded facts alone.",
+        "using_commands", "card", "Write a model card, of recorded facts alone.",
         ("head",), ("out", "evaluation", "force"),
     ),
 }  # fmt: skip

@@ -5,31 +5,21 @@ from typing import Any
 
 from converters.command_line import terminal
 from heads.command_line import arguments as arg
-from heads.errors import UsageError
+from heads.errors import DataError, UsageError
 from heads.faces import BOX, FaceTable, read_table
 from heads.provenance import Crop
+
+PROBED = 64  # images of a probe
 
 
 def embed(given: Any) -> None:
     """Compute the embeddings that a folder does not hold yet."""
-    from heads.backbones.opening import open_backbone
-
-    *words, listing = given.model_and_table
-    if not words:
-        raise UsageError("name the model first, then the CSV of faces: heads embed MODEL... TABLE -o DIR")
-    table = read_table(Path(listing), given.moved)
-    terminal.warn(_repeated(table, listing))
+    words, table = _model_and_table(given, "embed MODEL... TABLE -o DIR")
+    terminal.warn(_repeated(table, given.model_and_table[-1]))
     detector = detector_of(given)
     with terminal.progress() as progress:
         progress("opening the model", 0.0)
-        backbone = open_backbone(
-            words,
-            given.nodes,
-            device=given.device,
-            threads=given.threads,
-            normalize=given.normalize,
-            stated=_stated(given),
-        )
+        backbone = _opened(words, given)
         result = _engine(given)(backbone, table, given.out, _options(given), progress, detector)
     facts = {
         "folder": str(given.out),
@@ -45,16 +35,79 @@ def embed(given: Any) -> None:
     if given.json:
         terminal.say_json(facts)
         return
+    terminal.warn(backbone.notes)
     nodes = ", ".join(f"{node} ({size})" for node, size in zip(backbone.nodes, backbone.dimensions, strict=True))
     terminal.say(f"{backbone.model} on {backbone.device}: {nodes}")
+    pace = f" in {result.seconds:.1f} s ({result.rate:.1f} images/s)" if result.computed else ""
     terminal.say(
-        f"computed {result.computed:,} embeddings of {backbone.dimension} numbers in {result.seconds:.1f} s "
-        f"({result.rate:.1f} images/s), reused {result.reused:,}; they are in {given.out}"
+        f"computed {result.computed:,} embeddings of {backbone.dimension} numbers{pace}, reused {result.reused:,}; "
+        f"they are in {given.out}"
     )
     if result.batch_size < given.batch_size:
         terminal.warn([f"the memory did not suffice for {given.batch_size} images: {result.batch_size} were taken"])
     if result.unreadable:
         terminal.warn([f"{result.unreadable} images could not be used: {given.out / 'unreadable.csv'} lists them"])
+
+
+def probe(given: Any) -> None:
+    """Say how much it would cost if red and blue were exchanged on the way to the network."""
+    from heads.backbones import channel_swap_cost
+
+    words, table = _model_and_table(given, "probe MODEL... TABLE")
+    with terminal.progress() as progress:
+        progress("opening the model", 0.0)
+        backbone = _opened(words, given)
+        images = _some_faces(table, crop_of(given.crop, given), detector_of(given))
+        progress("exchanging red and blue", 0.0)
+        cost = channel_swap_cost(backbone, images)
+    if given.json:
+        terminal.say_json({**vars(cost), "moved_fraction": cost.moved_fraction, "device": backbone.device})
+        return
+    terminal.warn(backbone.notes)
+    terminal.say(
+        f"{backbone.model} takes {backbone.preparation.channel_order}: with red and blue exchanged, the embeddings of "
+        f"{cost.images} images move by {cost.moved_mean:.3g} on average, {cost.moved_largest:.3g} at most (cosine)"
+    )
+    terminal.say(f"two different images lie {cost.apart_mean:.3g} apart: they move {cost.moved_fraction:.0%} of that")
+
+
+def _some_faces(table: FaceTable, how: Crop, detector: Any) -> list[Any]:
+    """Return up to PROBED faces from all over a table, as RGB images; those that cannot be used are passed over."""
+    from heads.images.cropping import crop
+    from heads.images.decoding import read_rgb
+
+    found, reasons = [], []
+    for _, row in table.rows.iloc[:: max(1, len(table) // PROBED)].head(PROBED).iterrows():
+        path = table.image(row["path"])
+        try:
+            found.append(crop(read_rgb(path.read_bytes(), str(path)), how, row, detector))
+        except OSError as error:
+            reasons.append(f"{path}: cannot be read: {error.strerror or error}")
+        except DataError as error:
+            reasons += error.problems
+    if len(found) < 2:
+        raise DataError(["two images at least are needed to compare", *reasons[:3]])
+    return found
+
+
+def _model_and_table(given: Any, usage: str) -> tuple[list[str], FaceTable]:
+    *words, listing = given.model_and_table
+    if not words:
+        raise UsageError(f"name the model first, then the CSV of faces: heads {usage}")
+    return words, read_table(Path(listing), given.moved)
+
+
+def _opened(words: list[str], given: Any) -> Any:
+    from heads.backbones.opening import open_backbone
+
+    return open_backbone(
+        words,
+        given.nodes,
+        device=given.device,
+        threads=given.threads,
+        normalize=given.normalize,
+        stated=_stated(given),
+    )
 
 
 def _repeated(table: FaceTable, listing: str) -> list[str]:
@@ -110,6 +163,9 @@ def detector_of(given: Any) -> Any:
     """Return what finds faces, if a folder with its networks is named."""
     if given.detector is None:
         return None
+    crop = getattr(given, "crop", "") or getattr(given, "face_crop", "")
+    if crop and crop != "detected":
+        raise UsageError(f"--detector is of use to the crop detected only, and the crop is {crop}")
     from heads.detection.mtcnn import Mtcnn
 
     return Mtcnn(given.detector)

@@ -8,9 +8,16 @@ from converters.command_line import terminal
 from converters.command_line.application import listed
 from heads.command_line import arguments as arg
 from heads.errors import DataError, UsageError
+from heads.faces import SPLITS
 from heads.models.head import Head, load_head
 
 # A head's evaluations are kept beside it, one for each split; the first that is there counts.
+BESTS = {
+    "loss": "the lowest calibrated loss",
+    "accuracy": "the highest accuracy",
+    "macro": "the highest macro recall",
+    "worst-group": "the highest accuracy of the worst group",
+}
 EVALUATIONS = {split: f"evaluation-{split}.json" for split in ("test", "val", "train")}
 
 
@@ -45,8 +52,9 @@ def train(given: Any) -> None:
     negative, positive = done.head.labels
     how = done.head.calibration
     terminal.say(
-        f"chose {done.head.recipe} ({done.head.parameters:,} parameters); it tells {positive} from {negative}, and "
-        f"gives the probability of {positive}: {positive} is said from {how.threshold:g} on"
+        f"chose {done.head.recipe} ({done.head.parameters:,} parameters) by {BESTS[given.selection]}; it tells "
+        f"{positive} from {negative}, and gives the probability of {positive}: {positive} is said from "
+        f"{how.threshold:.3g} on"
     )
     if how.abstain_from < how.abstain_to:
         terminal.say(f"between {how.abstain_from:.3g} and {how.abstain_to:.3g} it says nothing")
@@ -122,6 +130,7 @@ def evaluate(given: Any) -> None:
     from heads.reports.document import as_json, comparison_json
     from heads.reports.tables import comparison_markdown, markdown
 
+    _check_evaluation(given)
     head = load_head(given.head)
     options = EvaluateOptions(by=listed(given.by_groups), seed=given.seed, resamples=given.resamples)
     with terminal.progress() as progress:
@@ -145,11 +154,30 @@ def evaluate(given: Any) -> None:
     terminal.say(markdown(found))
     if compared:
         terminal.say(comparison_markdown(compared))
-    terminal.warn(told["warnings"])
+    terminal.warn(_optimistic(given.part))  # the others stand in what was printed
     if files:
+        _tell_missing(part)
         page = given.report / "report.html"
         begin = f"; begin with {page}" if page in files else ""
         terminal.say(f"wrote {len(files)} files into {given.report}{begin}")
+
+
+def _tell_missing(part: Any) -> None:
+    """Say why a report shows no faces, if their images are not there."""
+    if not any(part.table.image(path).exists() for path in part.table.rows["path"]):
+        terminal.warn([f"{part.table.root}: holds none of the images, so the report shows no face; see --images"])
+
+
+def _check_evaluation(given: Any) -> None:
+    """Refuse a split that is none, and options of a report where none is asked for."""
+    problems = []
+    if given.part not in SPLITS:
+        problems.append(f"--split {given.part}: is {', '.join(SPLITS[:-1])} or {SPLITS[-1]}")
+    if given.report is None:
+        idle = [name for name, value in (("--mark", given.marks), ("--images", given.moved)) if value]
+        problems += [f"{name} is of use to a report only; name its folder with -o" for name in idle]
+    if problems:
+        raise UsageError(problems)
 
 
 def _optimistic(part: str) -> list[str]:

@@ -18,6 +18,11 @@ def predict(given: Any) -> None:
 
     head = load_head(given.needed_head)
     paths = _images(given.faces)
+    trained = head.embedding.crop.kind
+    if given.face_crop and given.face_crop != trained:
+        terminal.warn(
+            [f"the head was trained on faces with the crop {trained}: with {given.face_crop} answers may differ"]
+        )
     with terminal.progress() as progress:
         progress("opening the backbone", 0.0)
         backbone = _backbone(head, given)

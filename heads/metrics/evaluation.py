@@ -50,7 +50,7 @@ class Evaluation:
 
     @property
     def unranked(self) -> tuple[tuple[str, ...], ...]:
-        """Return the columns, and crossings, of which no worst group is named: all but one of their groups are small."""
+        """Return the columns, and crossings, without a worst group: all but one of their groups are too small."""
         groups = [row.columns for row in self.rows if row.columns]
         ranked = {gap.columns for gap in self.gaps}
         return tuple(

@@ -12,9 +12,9 @@ Array = np.ndarray[Any, Any]
 
 
 def per_group_columns(table: FaceTable, wished: Sequence[str]) -> tuple[str, ...]:
-    """Return by which columns faces are limited: those wished, else the label and all groups, else identity, else label.
+    """Return by which columns faces are limited: those wished, or the label and all groups.
 
-    An identity is no group: it is taken only where the table has no groups.
+    An identity is no group: it is taken where the table has no groups, and the label where nobody is named either.
     """
     if wished:
         return tuple(wished)

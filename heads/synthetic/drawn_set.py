@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from converters.files.staging import Stage, check_output, commit
-from heads.errors import UsageError
+from heads.errors import DataError, UsageError
 from heads.faces import BOX, LANDMARKS, FaceTable, write_table
 from heads.synthetic.drawing import SIZE, draw, frame_of, landmarks, outline
 from heads.synthetic.people import Person, Sight, person, sight
@@ -31,9 +31,12 @@ def draw_faces(folder: Path, people: int, per_person: int, seed: int) -> FaceTab
     """Draw a data set into a folder that does not exist or is empty, and return its table.
 
     The same numbers and seed draw the same pixels. UsageError if there are not at least two people (one for each label)
-    with one image each, or unreasonably many; ConversionError if the folder cannot be written.
+    with one image each, or unreasonably many; DataError if the folder holds files; ConversionError if it
+    cannot be written.
     """
     _check(people, per_person, seed)
+    if folder.is_dir() and any(folder.iterdir()):
+        raise DataError(f"{folder}: is a folder with files in it; choose another name")
     check_output(folder, force=False, folder=True)
     with Stage(folder) as stage:
         with stage.writing():

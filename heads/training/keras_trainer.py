@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import keras
 import numpy as np
 
+from converters.keras_model.library import keras
 from converters.ops import Array
 from heads.recipes.recipe import MlpSettings
 
