@@ -16,6 +16,7 @@ from converters.conversion.proof import macs
 from converters.conversion.sources import Model, check_complete, find_model, read
 from converters.errors import ConversionError, Refusal
 from converters.ir import Graph
+from converters.ops.activation import Sigmoid, Softmax
 from converters.options import Options
 from heads.backbones.artefact import Hardware
 from heads.backbones.fingerprint import fingerprint
@@ -91,7 +92,7 @@ def read_network(request: Request) -> Network:
 def _network(request: Request, model: Model) -> Network:
     whole = read(model, Options())
     artefact = from_graph(whole, model.files, Hardware())
-    graph = _one_image(passes.cut(whole, request.nodes) if request.nodes else whole)
+    graph = _one_image(passes.cut(whole, request.nodes or _telling(whole)))
     pinned = passes.open_axes(graph, ("batch",)).reasons.get("batch", "")
     _check_values(graph)
     channels = next(iter(graph.inputs.values()))[1]
@@ -103,6 +104,21 @@ def _network(request: Request, model: Model) -> Network:
     )
     name = model.deploy.name if model.deploy else whole.name or model.files[0].stem
     return Network(name, model.files, model.source, graph, pinned, preparation(artefact, stated), assumed)
+
+
+def _telling(graph: Graph) -> tuple[str, ...]:
+    """Return the outputs, and before each that squeezes its input into 0..1 the input: there, differences show.
+
+    A softmax over many classes that is nearly even hides any error: all its values are small.
+    """
+    named = {node.name: node for node in graph.nodes}
+    found: list[str] = []
+    for outside, value in graph.outputs.items():
+        node = named.get(value)
+        if node is not None and isinstance(node.op, Softmax | Sigmoid) and node.inputs[0] in named:
+            found.append(node.inputs[0])
+        found.append(outside)
+    return tuple(dict.fromkeys(found))
 
 
 def _one_image(graph: Graph) -> Graph:

@@ -17,10 +17,10 @@ class Request:
     """What is to be made of one model.
 
     `model` are its words: a shipped network's name, prototxt and caffemodel, or a .mat. `nodes` are the values wanted,
-    in order; none means the network's outputs. `folder` keeps what is made. `batches` matter for a network whose batch
-    is fixed: it gets one file for each. The probe set has `images` images, drawn from `seed` or taken from
-    `image_folder`; `calibration_images` others calibrate int8. `channel_order`, `mean` and `scale` (one number, or
-    three in the order R, G, B) stand in place of what the model says of its preprocessing.
+    in order; none means the network's outputs, each softmax with its input before it. `folder` keeps what is made.
+    `batches` matter for a network whose batch is fixed: it gets one file for each. The probe set has `images` images,
+    drawn from `seed` or taken from `image_folder`; `calibration_images` others calibrate int8. `channel_order`, `mean`
+    and `scale` (one number, or three in the order R, G, B) stand in place of what the model says of its preprocessing.
     """
 
     model: tuple[str, ...]

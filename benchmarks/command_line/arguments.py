@@ -18,6 +18,14 @@ def counts(text: str, name: str) -> tuple[int, ...]:
         raise UsageError(f"{name} {text}: is to be whole numbers, separated by commas") from None
 
 
+def numbers(text: str, name: str) -> tuple[float, ...]:
+    """Return the numbers in `1.5,2`; UsageError for anything else."""
+    try:
+        return tuple(float(part) for part in listed(text))
+    except ValueError:
+        raise UsageError(f"{name} {text}: is to be numbers, separated by commas") from None
+
+
 def threads(text: str) -> tuple[int, ...]:
     """Return the numbers of threads in `1,2,all`; 0 stands for `all`."""
     return tuple(0 if part == "all" else counts(part, "--threads")[0] for part in listed(text))
@@ -67,6 +75,19 @@ OPTIONS = {
     "images": option(
         str, "", "Images for the probe set, instead of drawn faces.", "--images", metavar="DIR", panel=WHAT
     ),
+    "probe_images": option(
+        int, 16, "Images of the probe set; 3,000 are needed to know that less than 0.1 % is lost.", "--probe-images",
+        metavar="N", panel=WHAT,
+    ),
+    "channel_order": option(
+        str, "", "RGB, BGR or gray, where the model does not say.", "--channel-order", metavar="ORDER", panel=WHAT
+    ),
+    "mean": option(
+        str, "", "Mean in the order R, G, B, where the model does not say.", "--mean", metavar="R,G,B", panel=WHAT
+    ),
+    "scale": option(
+        str, "", "Factor, or one for each channel, where the model does not say.", "--scale", metavar="S", panel=WHAT
+    ),
     "rounds": option(int, None, "Rounds, interleaved.", "--rounds", metavar="N", panel=HOW_LONG),
     "samples": option(int, None, "Calls in a round: 64 support a p90, 662 a p99.", "--samples", metavar="N",
         panel=HOW_LONG),
@@ -85,7 +106,7 @@ OPTIONS = {
     "out": option(Path, RESULTS, "The folder of results.", "--out", "-o", metavar="DIR"),
     "resume": option(bool, False, "Go on: measure only what is not there yet.", "--resume", panel=HOW_LONG),
     "dry_run": option(bool, False, "List what would be measured, and what not and why.", "--dry-run"),
-    "format": option(str, "md", "md, csv, html, latex or json.", "--format", metavar="FORMAT", panel=PRINT),
+    "format": option(str, "text", "text, md, csv, html, latex or json.", "--format", metavar="FORMAT", panel=PRINT),
     "columns": option(
         str, "speed", "A set (brief, speed, memory, accuracy, groups, everything), or columns with commas.",
         "--columns", metavar="NAME", panel=PRINT,

@@ -69,14 +69,13 @@ def run(given: Any) -> None:
         _show_summary(done, len(planned.left_out))
     if "ok" not in done.statuses:
         raise BenchError(["no cell ended well:", *done.problems])
-    terminal.warn(done.problems)
 
 
 def _show_tables(results: Any) -> None:
     from benchmarks.tables.formats import render
     from benchmarks.tables.making import table
 
-    terminal.say(render(table(results, columns="brief"), "md"))
+    terminal.say(render(table(results, columns="brief"), "text"))
 
 
 def _show_summary(done: Any, left_out: int) -> None:
@@ -132,7 +131,8 @@ def _request(given: Any) -> Any:
     from benchmarks.execution.request import Request, group_models
 
     same = (
-        "suite", "rounds", "samples", "seconds", "timeout_seconds", "head", "faces", "images", "seed", "work",
+        "suite", "rounds", "samples", "seconds", "timeout_seconds", "head", "faces", "images", "probe_images",
+        "channel_order", "seed", "work",
     )  # fmt: skip
     return Request(
         **{name: getattr(given, name) for name in same},
@@ -141,6 +141,8 @@ def _request(given: Any) -> Any:
         runners=tuple(given.runners),
         devices=listed(given.devices),
         scenarios=listed(given.scenarios),
+        mean=arg.numbers(given.mean, "--mean"),
+        scale=arg.numbers(given.scale, "--scale"),
         batches=arg.counts(given.batches, "--batch"),
         precisions=arg.precisions(given.precisions),
         threads=arg.threads(given.threads),

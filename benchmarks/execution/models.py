@@ -28,7 +28,11 @@ def request_for(plan: Plan, model: tuple[str, ...]) -> artefacts.Request:
         nodes=plan.request.nodes,
         kinds=tuple(dict.fromkeys(cell.kind for cell in cells)),
         batches=tuple(sorted({cell.batch for cell in cells})),
+        images=plan.request.probe_images,
         seed=plan.request.seed,
+        channel_order=plan.request.channel_order,
+        mean=plan.request.mean,
+        scale=plan.request.scale,
         image_folder=_absolute(plan.request.images) if plan.request.images else "",
     )
 

@@ -20,8 +20,9 @@ class Request:
     `suite` is a name or the path of a TOML file; `models` hold the words of each model (`group_models` makes them from
     a command line); `threads` 0 means as many as can run at once. `nodes` are the values that the network is to give.
     `head` and `faces` (a head's folder and a CSV of faces) belong to the scenario "accuracy"; `images` is a folder of
-    images for the probe set. `seconds` is how long a round of one cell measures; one that other processes disturbed is
-    made again up to `repeats` times. `work` keeps converted models.
+    images for the probe set, which holds `probe_images`; `channel_order`, `mean` (in the order R, G, B) and `scale` are
+    said of a network that does not say them itself. `seconds` is how long a round of one cell measures; one that other
+    processes disturbed is made again up to `repeats` times. `work` keeps converted models.
     """
 
     suite: str = "smoke"
@@ -41,6 +42,10 @@ class Request:
     head: str = ""
     faces: str = ""
     images: str = ""
+    probe_images: int = 16
+    channel_order: str = ""
+    mean: tuple[float, ...] = ()
+    scale: tuple[float, ...] = ()
     seed: int = 0
     work: Path = Path("bench-work")
 
@@ -57,6 +62,7 @@ class Request:
                 ("--samples", (self.samples,), 1),
                 ("--repeats", (self.repeats,), 0),
                 ("--seed", (self.seed,), 0),
+                ("--probe-images", (self.probe_images,), 1),
             )
             for value in values
             if value is not None and value < least
