@@ -109,6 +109,27 @@ def test_a_head_is_evaluated_and_reported(at: Path, run: Run) -> None:
     assert json.loads((at / "head/evaluation-test.json").read_text()) == told
 
 
+def test_faces_that_a_head_was_trained_on_are_told_whatever_their_split_is_called(at: Path, run: Run) -> None:
+    honest = run("evaluate", "head", "embeddings")
+    assert "trained on" not in honest.out + honest.err
+    assert run("split", "faces", "--layout", "synthetic", "--seed", "9", "-o", "other.csv").status == 0
+    assert run("embed", "vgg-face-tiny", "other.csv", *EMBED, "-o", "embeddings").status == 0
+    done = run("evaluate", "head", "embeddings", "-o", "report")
+    assert "24 of 32 faces are among those that the head was trained on: the figures flatter it" in done.err
+    assert "among those that the head was trained on" in (at / "report/report.html").read_text()
+    assert run("card", "head", "-o", "CARD.md").status == 0
+    assert "among those that the head was trained on" in (at / "CARD.md").read_text()
+    (at / "head/seen.safetensors").unlink()
+    assert "does not say which faces it was trained on" in run("evaluate", "head", "embeddings").err
+
+
+def test_people_that_a_head_was_trained_on_are_told(run: Run, at: Path) -> None:
+    assert run("split", "faces", "--layout", "synthetic", "--by", "image", "--force", "-o", "split.csv").status == 0
+    assert run("embed", "vgg-face-tiny", "split.csv", *EMBED, "-o", "embeddings").status == 0
+    assert run("train", "embeddings", "--recipe", "centroid", "-o", str(at / "leaky")).status == 0
+    assert "show people that the head was trained on" in run("evaluate", "leaky", "embeddings").err
+
+
 def test_a_report_without_its_images_is_told(at: Path, run: Run) -> None:
     done = run("evaluate", "head", "embeddings", "--images", str(at / "moved"), "-o", "report")
     assert done.status == 0 and "holds none of the images" in done.err

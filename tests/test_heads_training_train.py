@@ -21,6 +21,7 @@ from heads.models.head import load_head
 from heads.models.inference import logits, probabilities
 from heads.recipes import load_recipe
 from heads.recipes.recipe import MlpSettings, Recipe
+from heads.training import seen
 from heads.training.data import training_data
 from heads.training.options import TrainOptions
 from heads.training.schedule import Progress, failure
@@ -49,7 +50,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
 
 def test_the_folder_holds_the_head_and_how_it_came_to_be(trained: Trained) -> None:
     folder = trained.files[0].parent
-    assert {path.name for path in folder.iterdir()} == {"head.json", "weights.safetensors", "history.csv", "runs.csv"}
+    names = {"head.json", "weights.safetensors", "history.csv", "runs.csv", "seen.safetensors"}
+    assert {path.name for path in folder.iterdir()} == names
     assert sorted(trained.files) == sorted(folder.iterdir())
     assert [path.name for path in folder.parent.iterdir()] == ["head"]
     faces = drawn_embeddings().vectors
@@ -117,6 +119,10 @@ def test_refitting_on_both_keeps_what_was_measured_before(name: str, tmp_path: P
     assert after.facts["chosen"] == before.facts["chosen"]
     assert after.facts["fitted_on"].startswith("train and val") and before.facts["fitted_on"] == "train"
     assert not np.array_equal(logits(after, labelled.vectors), logits(before, labelled.vectors))
+    validated = labelled.part("val")
+    assert not seen.warnings(tmp_path / "before", validated, "val")
+    (told,) = seen.warnings(tmp_path / "after", validated, "val")
+    assert told.startswith(f"{len(validated)} of {len(validated)} faces are among those that the head was trained on")
 
 
 def test_the_positive_label_can_be_chosen(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The commands that train heads and measure them."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -139,12 +140,13 @@ def evaluate(given: Any) -> None:
         scores = _scores(head, part)
         others = _scores(load_head(given.against), part) if given.against else None
         progress("resampling", 0.0)
+        flattering = _flattering(given, part)
         found = evaluated(scores, options)
+        found = replace(found, warnings=(*found.warnings, *flattering))
         compared = (
             compare(scores, others, names=(str(given.head), str(given.against)), options=options) if others else None
         )
     told = as_json(found, _facts(head, given, part))
-    told["warnings"] += _optimistic(given.part)
     told |= {"comparison": comparison_json(compared)} if compared else {}
     files = _report(found, given, head, part, compared) if given.report else []
     _keep(given, told)
@@ -154,7 +156,7 @@ def evaluate(given: Any) -> None:
     terminal.say(markdown(found))
     if compared:
         terminal.say(comparison_markdown(compared))
-    terminal.warn(_optimistic(given.part))  # the others stand in what was printed
+    terminal.warn(flattering)
     if files:
         _tell_missing(part)
         page = given.report / "report.html"
@@ -180,8 +182,18 @@ def _check_evaluation(given: Any) -> None:
         raise UsageError(problems)
 
 
+def _flattering(given: Any, part: Any) -> list[str]:
+    """Say what the figures are worth where heads have had to do with the faces, by name of the split or in fact."""
+    from heads.training import seen
+
+    found = [*_optimistic(given.part), *seen.warnings(given.head, part, given.part)]
+    if given.against:
+        found += [f"{given.against}: {line}" for line in seen.warnings(given.against, part, given.part)]
+    return found
+
+
 def _optimistic(part: str) -> list[str]:
-    """Say what figures of faces are worth that a head has had to do with."""
+    """Say what the name of a split says of a head's figures there."""
     told = {
         "train": "the head was trained on these faces: the figures say nothing about others",
         "val": "the head was chosen by these faces: the figures are optimistic; those of the test part are not",

@@ -15,7 +15,7 @@ from heads.embeddings.labelled import Labelled
 from heads.errors import UsageError
 from heads.models.head import Head, save_head
 from heads.recipes.recipe import MlpSettings, Recipe
-from heads.training import classical, recording
+from heads.training import classical, recording, seen
 from heads.training.calibration import calibrate
 from heads.training.checkpoint import Checkpoints
 from heads.training.data import TrainingData, training_data
@@ -25,6 +25,7 @@ from heads.training.options import TrainOptions
 from heads.training.runs import Outcome, network_runs, passes
 from heads.training.stack import FRAMEWORKS
 
+FITTED_ON_TRAIN = "train"
 HISTORY_FILE, RUNS_FILE = "history.csv", "runs.csv"
 # Columns of runs.csv that hold whole numbers, or nothing where a kind of head has no such thing.
 WHOLE = ("initialisation_seed", "order_seed", "dropout_seed", "epochs", "best_epoch")
@@ -56,9 +57,9 @@ def train(
 ) -> Trained:
     """Train every recipe with every seed and learning rate, and write the best head on validation into `folder`.
 
-    head.json and weights.safetensors, history.csv and runs.csv appear together at the end. Until then a hidden folder
-    beside it keeps what was done: the same call goes on from there, to the same bytes. DataError, UsageError and
-    TrainingError say what cannot be trained on or came to nothing.
+    head.json and weights.safetensors, history.csv, runs.csv and seen.safetensors (hashes of the faces it was made of)
+    appear together at the end. Until then a hidden folder beside it keeps what was done: the same call goes on from
+    there, to the same bytes. DataError, UsageError and TrainingError say what cannot be trained on or came to nothing.
     """
     check_output(folder, force=options.force, folder=True)
     chosen = _checked([recipes] if isinstance(recipes, Recipe) else list(recipes), options)
@@ -71,7 +72,8 @@ def train(
     if kept.replaced:
         warnings = [f"{kept.folder.name}: an unfinished training with other data or settings was given up", *warnings]
     runs = _runs_table(outcomes, head)
-    files = _written(head, history, runs, folder, options)
+    faces = seen.record(labelled, data, refitted=head.facts["fitted_on"] != FITTED_ON_TRAIN)
+    files = _written(head, history, runs, faces, folder, options)
     kept.remove()
     return Trained(head, history, runs, tuple(files), tuple(warnings), resumed)
 
@@ -174,7 +176,7 @@ def _finished(work: _Work, outcomes: list[Outcome]) -> tuple[Head, list[str]]:
         parameters=head.parameters,
         selection=recording.selection_facts(work.data, work.options),
         chosen=best.told(),
-        fitted_on="train" if again is None else "train and val; what is said of val was measured before",
+        fitted_on=FITTED_ON_TRAIN if again is None else "train and val; what is said of val was measured before",
         calibration=how,
         runs=recording.run_facts(outcomes),
         warnings=warnings,
@@ -194,12 +196,18 @@ def _runs_table(outcomes: Sequence[Outcome], head: Head) -> pd.DataFrame:
     return pd.DataFrame(rows).astype(dict.fromkeys(WHOLE, "Int64"))
 
 
-def _written(head: Head, history: pd.DataFrame, runs: pd.DataFrame, folder: Path, options: TrainOptions) -> list[Path]:
+def _written(
+    head: Head, history: pd.DataFrame, runs: pd.DataFrame, faces: bytes, folder: Path, options: TrainOptions
+) -> list[Path]:
     with Stage(folder, force=options.force) as stage:
         with stage.writing():
             stage.path.mkdir()
-            files = [*save_head(head, stage.path), stage.path / HISTORY_FILE, stage.path / RUNS_FILE]
-            history.to_csv(files[-2], index=False, lineterminator="\n")
-            runs.to_csv(files[-1], index=False, lineterminator="\n")
+            files = [
+                *save_head(head, stage.path),
+                *(stage.path / name for name in (HISTORY_FILE, RUNS_FILE, seen.SEEN)),
+            ]
+            history.to_csv(stage.path / HISTORY_FILE, index=False, lineterminator="\n")
+            runs.to_csv(stage.path / RUNS_FILE, index=False, lineterminator="\n")
+            (stage.path / seen.SEEN).write_bytes(faces)
         commit([stage])
     return [folder / path.name for path in files]
