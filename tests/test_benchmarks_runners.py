@@ -14,7 +14,8 @@ from benchmarks.artefacts import KINDS
 from benchmarks.cells import PRECISIONS, Settings
 from benchmarks.errors import RunnerError, UsageError
 from benchmarks.runners import RUNNERS, CallPath, Runner, load
-from benchmarks.runners.runner import either, flushing, page_in
+from benchmarks.runners.runner import either, page_in
+from benchmarks.runners.subnormals import treatment
 
 FRAMEWORKS = ("cv2", "keras", "onnx", "onnxruntime", "openvino", "scipy", "tensorflow", "threadpoolctl", "torch")
 
@@ -91,7 +92,7 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
     ("zeros", "expected"), [(0, "keep"), (8, "flush"), (3, "mixed")], ids=["none", "all", "some threads"]
 )
 def test_threads_that_differ_are_told_apart(zeros: int, expected: str) -> None:
-    assert flushing(np.array([0.0] * zeros + [6e-39] * (8 - zeros), np.float32)) == expected
+    assert treatment(np.array([0.0] * zeros + [6e-39] * (8 - zeros), np.float32)) == expected
 
 
 def test_the_distribution_that_is_installed_is_taken() -> None:

@@ -12,16 +12,14 @@ import numpy as np
 
 from benchmarks.cells import Settings
 from benchmarks.errors import RunnerError
+from benchmarks.runners import subnormals
 from benchmarks.runners.runner import (
-    SUBNORMAL_PROBE_SIZE,
-    SUBNORMAL_PROBE_VALUE,
     Array,
     CallPath,
     Device,
     Runner,
     as_float32,
     either,
-    flushing,
     page_in,
     refuse_unknown,
 )
@@ -206,8 +204,8 @@ class Keras(Runner):
 
     def _flushing(self) -> str:
         with self._tf.device("/CPU:0"):
-            numbers = self._tf.fill((SUBNORMAL_PROBE_SIZE,), np.float32(SUBNORMAL_PROBE_VALUE))
-            return flushing((numbers * 0.5).numpy())
+            numbers = self._tf.fill((subnormals.PROBE_SIZE,), np.float32(subnormals.PROBE_VALUE))
+            return subnormals.treatment((numbers * 0.5).numpy())
 
     def facts(self) -> dict[str, Any]:
         """Return the switches that decide how TensorFlow computes, and how often the model turns axes."""

@@ -8,15 +8,13 @@ import numpy as np
 
 from benchmarks.cells import Settings
 from benchmarks.errors import RunnerError
+from benchmarks.runners import subnormals
 from benchmarks.runners.runner import (
-    SUBNORMAL_PROBE_SIZE,
-    SUBNORMAL_PROBE_VALUE,
     Array,
     CallPath,
     Device,
     Runner,
     as_float32,
-    flushing,
     page_in,
 )
 
@@ -94,11 +92,11 @@ class NumPy(Runner):
 
         threads = {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
         types = {array.dtype.name for node in self._graph for array in node.params.values()}
-        halved = np.full(SUBNORMAL_PROBE_SIZE, SUBNORMAL_PROBE_VALUE, np.float32) * np.float32(0.5)
+        halved = subnormals.probe() * np.float32(0.5)
         return {
             "device": "cpu",
             "precision": "fp32-strict" if types == {"float32"} else "+".join(sorted(types)),
-            "denormals": flushing(halved),
+            "denormals": subnormals.treatment(halved),
             **({"threads": threads.pop()} if len(threads) == 1 else {}),
         }
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from onnx import ModelProto, TensorProto, helper
 
-from benchmarks.runners.runner import SUBNORMAL_PROBE_SIZE, SUBNORMAL_PROBE_VALUE, flushing
+from benchmarks.runners import subnormals
 from converters.onnx_model.frame import revealing
 
 CPU = "CPUExecutionProvider"
@@ -34,12 +34,12 @@ def _frame(path: Path) -> Any:
 
 def flushing_of(onnxruntime: Any, options: Any) -> str:
     """Return what sessions with these options make of subnormal numbers on the CPU: "keep", "flush" or "mixed"."""
-    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [SUBNORMAL_PROBE_SIZE]) for name in "xy")
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [subnormals.PROBE_SIZE]) for name in "xy")
     half = helper.make_tensor("half", TensorProto.FLOAT, [], [0.5])
     graph = helper.make_graph([helper.make_node("Mul", ["x", "half"], ["y"])], "halving", [x], [y], [half])
     session = onnxruntime.InferenceSession(_bytes(graph), options, providers=[CPU])
-    (halved,) = session.run(None, {"x": np.full(SUBNORMAL_PROBE_SIZE, SUBNORMAL_PROBE_VALUE, np.float32)})
-    return flushing(halved)
+    (halved,) = session.run(None, {"x": subnormals.probe()})
+    return subnormals.treatment(halved)
 
 
 def has_float16(onnxruntime: Any) -> bool:

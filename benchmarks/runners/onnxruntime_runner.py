@@ -235,7 +235,7 @@ class OnnxRuntime(Runner):
         return {"denormals": self._probes().flushing_of(self._onnxruntime, self._options())}
 
     def _probes(self) -> Any:
-        # Needs the library that writes ONNX files: not before every figure was taken that it could disturb.
+        # Imports the library that writes ONNX files, which has no part in a cold start.
         from benchmarks.runners import onnx_probes
 
         return onnx_probes

@@ -6,15 +6,14 @@ import numpy as np
 
 from benchmarks.cells import Settings
 from benchmarks.errors import RunnerError
+from benchmarks.runners import subnormals
 from benchmarks.runners.runner import (
-    SUBNORMAL_PROBE_VALUE,
     Array,
     CallPath,
     Device,
     Runner,
     as_float32,
     either,
-    flushing,
 )
 from converters.errors import did_you_mean
 
@@ -94,7 +93,7 @@ class OpenCV(Runner):
             "device": "cpu",
             "threads": self._cv2.getNumThreads(),
             "precision": self._precision(),
-            "denormals": flushing(_halved(self._cv2, SUBNORMAL_PROBE_VALUE)),
+            "denormals": subnormals.treatment(_halved(self._cv2, subnormals.PROBE_VALUE)),
         }
 
     def facts(self) -> dict[str, Any]:

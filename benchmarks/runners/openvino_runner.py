@@ -6,15 +6,13 @@ import numpy as np
 
 from benchmarks.cells import Settings
 from benchmarks.errors import RunnerError
+from benchmarks.runners import subnormals
 from benchmarks.runners.runner import (
-    SUBNORMAL_PROBE_SIZE,
-    SUBNORMAL_PROBE_VALUE,
     Array,
     CallPath,
     Device,
     Runner,
     as_float32,
-    flushing,
     page_in,
     refuse_unknown,
 )
@@ -111,7 +109,7 @@ class OpenVINO(Runner):
             "device": "cpu" if devices == ["CPU"] else "+".join(devices),
             "threads": int(told("INFERENCE_NUM_THREADS")),
             "precision": self._precision(),
-            "denormals": flushing(self._halved()),
+            "denormals": subnormals.treatment(self._halved()),
         }
 
     def facts(self) -> dict[str, Any]:
@@ -128,7 +126,7 @@ class OpenVINO(Runner):
     def _halved(self) -> Array:
         # In float32 whatever the model computes in: float16 has no room for such numbers at all.
         options = {**self._options(), "INFERENCE_PRECISION_HINT": "f32"}
-        return _halved(self._openvino, options, SUBNORMAL_PROBE_VALUE)
+        return _halved(self._openvino, options, subnormals.PROBE_VALUE)
 
     def _precision(self) -> str:
         """Return what convolutions and dense layers really compute in, of the graph that is executed."""
@@ -151,7 +149,7 @@ class OpenVINO(Runner):
 def _halved(openvino: Any, options: dict[str, Any], value: float) -> Array:
     from openvino import opset13
 
-    x = opset13.parameter([SUBNORMAL_PROBE_SIZE], np.float32)
+    x = opset13.parameter([subnormals.PROBE_SIZE], np.float32)
     model = openvino.Model([opset13.multiply(x, opset13.constant(np.float32(0.5)))], [x])
     compiled = openvino.Core().compile_model(model, "CPU", options)
-    return as_float32(compiled(np.full(SUBNORMAL_PROBE_SIZE, value, np.float32))[0])
+    return as_float32(compiled(np.full(subnormals.PROBE_SIZE, value, np.float32))[0])

@@ -203,20 +203,6 @@ def refuse_unknown(nodes: Sequence[str], known: Sequence[str], where: Path) -> N
         raise RunnerError(problems)
 
 
-def flushing(products: Array) -> str:
-    """Return "keep", "flush" or "mixed" for what a runtime made of subnormal numbers that should all be positive."""
-    zeros = int(np.count_nonzero(products == 0))
-    if zeros == 0:
-        return "keep"
-    return "flush" if zeros == products.size else "mixed"
-
-
-# What runtimes are fed to see what they do with subnormal numbers: enough that all threads take part; half of it is
-# below the smallest normal float32 (1.18e-38).
-SUBNORMAL_PROBE_SIZE = 1 << 20
-SUBNORMAL_PROBE_VALUE = 1.2e-38
-
-
 def as_float32(value: Any) -> Array:
     """Return a copy as float32."""
     return np.array(value, dtype=np.float32)

@@ -9,15 +9,13 @@ import numpy as np
 
 from benchmarks.cells import Settings
 from benchmarks.errors import RunnerError
+from benchmarks.runners import subnormals
 from benchmarks.runners.runner import (
-    SUBNORMAL_PROBE_SIZE,
-    SUBNORMAL_PROBE_VALUE,
     Array,
     CallPath,
     Device,
     Runner,
     as_float32,
-    flushing,
     page_in,
     refuse_unknown,
 )
@@ -188,8 +186,8 @@ class Torch(Runner):
         return "+".join(sorted(found))
 
     def _flushing(self) -> str:
-        numbers = self._torch.full((SUBNORMAL_PROBE_SIZE,), SUBNORMAL_PROBE_VALUE)
-        return flushing((numbers * 0.5).numpy())
+        numbers = self._torch.full((subnormals.PROBE_SIZE,), subnormals.PROBE_VALUE)
+        return subnormals.treatment((numbers * 0.5).numpy())
 
     def facts(self) -> dict[str, Any]:
         """Return the switches that decide how PyTorch computes."""
