@@ -226,6 +226,9 @@ def test_nothing_measured_goes_missing(tmp_path: Path) -> None:
     assert status == 1
     assert "test_it.py::test_alone: measured no ratio; call the fixture `against` in it" in out
     assert any("test_raising" in line and line.endswith("failed") for line in out.splitlines())
+    status, out = ran(tmp_path, text, f"--baseline={tmp_path / 'baseline.json'}", "-x")
+    assert status == 1
+    assert any("test_alone" in line and line.endswith("not run") for line in out.splitlines())
 
 
 def test_disabled_benchmarks_run_once_and_compare_nothing(tmp_path: Path) -> None:

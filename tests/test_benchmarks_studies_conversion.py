@@ -272,7 +272,7 @@ def test_it_prints_a_table_of_what_really_ran(
     assert told.out.startswith("**weights**, caffemodel of 2.3 MB\n\n| converter |")
     rows = [line for line in told.out.splitlines() if "e-07 |" in line]
     assert [row.split(" | ")[0] for row in rows] == [f"| {OURS}", f"| {other}"]
-    assert "1 rounds in turns; a process may take 10 min and 12 GB" in told.out
+    assert "1 round in turns; a process may take 10 min and 12 GB" in told.out
     assert "onnxruntime " in told.out
     assert "python -m benchmarks.studies.conversion --divisors --model " in told.out
     assert "round 1 of 1" in told.err

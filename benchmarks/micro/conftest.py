@@ -1,8 +1,7 @@
 """The fixture `against`, and the comparison with the stored baseline after the last benchmark.
 
-pytest benchmarks/micro                                      # fails where a ratio more than doubled
-pytest benchmarks/micro --baseline other.json
-python -m benchmarks.micro.store_baseline                    # several runs make a new baseline
+`pytest benchmarks/micro` fails where a ratio more than doubled, `python -m benchmarks.micro.store_baseline` makes a new
+baseline of several runs.
 """
 
 import gc
@@ -15,11 +14,10 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.errors import BenchError
 from benchmarks.micro.baselines import Line, Stored, compare, read_baseline, table, write_run
-from benchmarks.micro.pairs import Ratio, measure
+from benchmarks.micro.pairs import Against, Ratio, measure
 from benchmarks.micro.yardsticks import Yardstick
 
 HERE = Path(__file__).parent
-Against = Callable[[Yardstick, Callable[[], Any]], Any]
 
 
 class Ratios:
@@ -28,7 +26,7 @@ class Ratios:
     def __init__(self) -> None:
         self.expected: list[str] = []
         self.measured: dict[str, Ratio] = {}
-        self.reasons: dict[str, str] = {}
+        self.reasons: dict[str, str] = {}  # for benchmarks without a ratio
         self.lines: list[Line] = []
         self.problems: list[str] = []
         self.disabled = False
@@ -37,6 +35,7 @@ class Ratios:
         """Note what is to be measured, and make this process a quiet place."""
         ours = (item for item in session.items if HERE in item.path.parents)
         self.expected = [_name(item) for item in ours if "benchmark" in getattr(item, "fixturenames", ())]
+        self.reasons = dict.fromkeys(self.expected, "not run")
         # What lives as long as the run need not be looked at by collections inside a benchmark.
         gc.collect()
         gc.freeze()
@@ -49,6 +48,8 @@ class Ratios:
         if report.outcome != "passed":
             self.measured.pop(name, None)
             self.reasons[name] = report.outcome
+        elif self.reasons.get(name) == "not run" and report.when == "call":
+            del self.reasons[name]
 
     def judge(self, config: pytest.Config) -> None:
         """Compare all that was to be measured with the baseline, or write it down."""

@@ -18,6 +18,8 @@ BLOCK_SECONDS = 0.005  # a round's calls take so long together: far above the cl
 PAIRS_SECONDS = 1.5
 FEWEST_PAIRS, MOST_PAIRS = 11, 101
 WARM_UP_SECONDS, WARM_UP_CALLS = 0.2, 3
+# What the fixture `against` is: it measures work beside a yardstick, and returns what the work returns.
+Against = Callable[[Yardstick, Callable[[], Any]], Any]
 
 
 @dataclass(frozen=True)

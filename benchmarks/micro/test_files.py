@@ -11,7 +11,7 @@ import pytest
 
 import converters
 import prototxt
-from benchmarks.micro.conftest import Against
+from benchmarks.micro.pairs import Against
 from benchmarks.micro.yardsticks import file_of, json_loads, product_of, python_loop
 from converters.caffe.net import resolve
 from converters.caffe.text import parse, read_prototxt

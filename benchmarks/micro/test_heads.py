@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.micro.conftest import Against
+from benchmarks.micro.pairs import Against
 from benchmarks.micro.yardsticks import copy_of, product_of, sorted_numbers
 from heads.embeddings.loading import load_labelled
 from heads.embeddings.store import open_store, place_shard

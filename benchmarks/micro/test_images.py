@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.micro.conftest import Against
+from benchmarks.micro.pairs import Against
 from benchmarks.micro.yardsticks import pillow_decoding, pillow_resizing
 from heads.images.alignment import TEMPLATE
 from heads.images.cropping import crop

@@ -142,7 +142,7 @@ def footer(versions: Mapping[str, str], rounds: int, bounds: Bounds, busy: float
         f"{datetime.now(UTC):%Y-%m-%d}",
         f"load average {'unknown' if busy is None else f'{busy:.1f}'} before the start",
     ]
-    allowed = f"{rounds} rounds in turns; a process may take {bounds.seconds / 60:g} min and "
+    allowed = f"{rounds} round{'s' * (rounds > 1)} in turns; a process may take {bounds.seconds / 60:g} min and "
     allowed += f"{bounds.anonymous_bytes / 1e9:g} GB of anonymous memory"
     command = shlex.join(["python", "-m", "benchmarks.studies.conversion", *sys.argv[1:]])
     return "\n".join([MEANING, "; ".join([*told, allowed]) + ".", f"To repeat: `{command}`"])
