@@ -16,7 +16,7 @@ from benchmarks.artefacts.making import answer
 from benchmarks.artefacts.network import read_network, subnormals
 from benchmarks.artefacts.origin import read_origin
 from benchmarks.artefacts.planning import plan
-from benchmarks.artefacts.probe import filled, references
+from benchmarks.artefacts.probe import condition, filled, references
 from benchmarks.artefacts.request import Answer, Request
 from benchmarks.artefacts.store import RECORD, Store
 from benchmarks.errors import BenchError, UsageError
@@ -48,6 +48,16 @@ def test_the_reference_is_the_graph_itself(tmp_path: Path) -> None:
             values = graph.run({"data": image[None].astype(np.float64)})
             for node in ("pool5", "prob"):
                 np.testing.assert_allclose(probe[f"reference/{node}"][place], values[node][0], rtol=2e-5, atol=1e-4)
+
+
+def test_a_softmax_is_judged_by_the_size_of_its_logits(tmp_path: Path) -> None:
+    for nodes in ((), ("prob",)):
+        with np.load(answer(request(tmp_path, nodes=nodes)).probe) as held:
+            inputs, found = held["inputs"], held["condition/prob"]
+            assert [name for name in held.files if name.startswith("condition/")] == ["condition/prob"]
+        logits = references(read_network(request(tmp_path, nodes=("fc8",))), inputs)["fc8"]
+        assert found == condition(logits)
+    assert [condition(np.array([[low, 0.5]])) for low in (-30.0, 0.1, -1000.0)] == [30, 1, 100]
 
 
 def test_images_are_drawn_faces_as_the_network_takes_them(tmp_path: Path) -> None:

@@ -299,6 +299,13 @@ def test_a_difference_is_relative_to_the_largest_value_of_its_node() -> None:
     assert seen.cosine == 1.0 and seen.answers == {0: 0, 1: 1}
 
 
+def test_a_softmax_may_differ_as_far_as_its_logits_do() -> None:
+    probe = Probe(np.zeros((2, 1, 1, 1)), {"prob": np.array([[0.0, 0.5], [0.25, 0.25]])}, {"prob": 20.0})
+    seen = parity.Comparison(probe)
+    seen.add(np.array([0, 1]), {"prob": np.array([[0.0, 0.6], [0.25, 0.25]])})
+    assert seen.difference == pytest.approx(0.1 / 0.5 / 20)
+
+
 def test_cosines_of_nothing() -> None:
     zero, one = np.zeros((1, 3)), np.ones((1, 3))
     assert [float(parity.cosines(a, b)[0]) for a, b in ((zero, zero), (zero, one), (one, -one))] == pytest.approx(

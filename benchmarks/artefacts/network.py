@@ -111,14 +111,17 @@ def _telling(graph: Graph) -> tuple[str, ...]:
 
     A softmax over many classes that is nearly even hides any error: all its values are small.
     """
+    inner = {node.name for node in graph.nodes}
+    before = squeezed(graph)
+    found = ((before[outside], outside) if before.get(outside) in inner else (outside,) for outside in graph.outputs)
+    return tuple(dict.fromkeys(name for names in found for name in names))
+
+
+def squeezed(graph: Graph) -> dict[str, str]:
+    """Return, for each output that is a softmax or a sigmoid, the value that it is computed from."""
     named = {node.name: node for node in graph.nodes}
-    found: list[str] = []
-    for outside, value in graph.outputs.items():
-        node = named.get(value)
-        if node is not None and isinstance(node.op, Softmax | Sigmoid) and node.inputs[0] in named:
-            found.append(node.inputs[0])
-        found.append(outside)
-    return tuple(dict.fromkeys(found))
+    made_by = {outside: named[value] for outside, value in graph.outputs.items() if value in named}
+    return {outside: node.inputs[0] for outside, node in made_by.items() if isinstance(node.op, Softmax | Sigmoid)}
 
 
 def _one_image(graph: Graph) -> Graph:

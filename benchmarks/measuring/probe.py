@@ -1,7 +1,7 @@
 """The probe set: real inputs of a network and what NumPy computed for them, cut into batches."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,15 +19,22 @@ DISTINCT_INPUTS = 8
 
 @dataclass(frozen=True)
 class Probe:
-    """`inputs` (n, channels, height, width) float32; `reference` by node, in the task's order, (n, ...) float32."""
+    """`inputs` (n, channels, height, width) float32; `reference` by node, in the task's order, (n, ...) float32.
+
+    `condition` says of a softmax or sigmoid how many times a relative difference of its input grows in it.
+    """
 
     inputs: Array
     reference: Mapping[str, Array]
+    condition: Mapping[str, float] = field(default_factory=dict)
 
     @cached_property
     def scales(self) -> dict[str, float]:
-        """Return the largest absolute value of each node: what differences are relative to."""
-        return {node: float(np.abs(value).max()) or 1.0 for node, value in self.reference.items()}
+        """Return what differences are relative to: each node's largest absolute value, times its condition."""
+        return {
+            node: (float(np.abs(value).max()) or 1.0) * self.condition.get(node, 1.0)
+            for node, value in self.reference.items()
+        }
 
     def batches(self, size: int) -> Iterator[Array]:
         """Yield the places of the images of each batch; the last is filled up from the first images."""
@@ -52,7 +59,11 @@ def read_probe(task: Task) -> Probe:
         missing = [node for node in task.nodes if f"reference/{node}" not in held] if task.nodes else ["any node"]
         if "inputs" not in held or missing:
             raise BenchError(f"{path}: the probe set has no reference of {', '.join(missing) or 'inputs'}")
-        probe = Probe(held["inputs"], {node: held[f"reference/{node}"] for node in task.nodes})
+        probe = Probe(
+            held["inputs"],
+            {node: held[f"reference/{node}"] for node in task.nodes},
+            {node: float(held[f"condition/{node}"]) for node in task.nodes if f"condition/{node}" in held},
+        )
     _check(probe, task, path)
     return probe
 

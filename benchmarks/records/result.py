@@ -23,7 +23,8 @@ class Strict(BaseModel):
 class Parity(Strict):
     """The network's values on the probe set beside the reference, in the very process that is timed.
 
-    `difference` is the largest over nodes of max |got - reference| / max |reference|; `cosine` the smallest cosine of
+    `difference` is the largest over nodes of max |got - reference| / max |reference|, for a softmax or sigmoid also
+    divided by the largest of its logits (1 to 100): so much a rounding of them grows in it. `cosine` is the smallest of
     an image's values to the reference's; `disagreements` counts images whose largest value of the last node lies
     elsewhere. `answers` is that place for each image, `reference_answers` the reference's. `timed_difference` compares
     answers taken during the timed calls.

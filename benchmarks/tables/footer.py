@@ -178,8 +178,9 @@ def parity(sources: Sources) -> Lines:
     }
     allowed = ", ".join(f"{_limit(limits[name])} for {name}" for name in sorted(limits))
     images = _range({each.images for each in found})
-    told = f"the largest over all nodes of max |got - reference| / max |reference| on {images} images"
-    yield "difference", f"{told}, NumPy's values being the reference, in the process that was timed; allowed: {allowed}"
+    told = "the largest over all nodes of max |got - reference| / max |reference| (a softmax's by its largest logit)"
+    where = f"on {images} images, NumPy's values being the reference, in the process that was timed"
+    yield "difference", f"{told} {where}; allowed: {allowed}"
 
 
 def _limit(tolerance: float | None) -> str:
