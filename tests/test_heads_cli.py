@@ -76,6 +76,17 @@ def test_a_data_set_is_checked(at: Path, run: Run) -> None:
     assert done.status == 0 and spoilt in done.out and "1 images cannot be read" in done.err
 
 
+def test_an_official_split_has_no_seed(at: Path, run: Run) -> None:
+    table = pd.read_csv("split.csv")
+    table[["path", "label", "split"]].to_csv(at / "faces/official.csv", index=False)
+    done = run(
+        "split", "faces", "--layout", "csv", "--file", "official.csv", "--column", "split=split", "--by", "official",
+        "-o", "official.csv",
+    )  # fmt: skip
+    assert done.status == 0, done.err
+    assert "240 faces, split by official)" in done.out
+
+
 def test_layouts_are_listed(run: Run) -> None:
     names = [layout["layout"] for layout in json.loads(run("data", "layouts", "--json").out)]
     assert {"celeba", "utkface", "fairface", "folders", "csv", "synthetic"} <= set(names)

@@ -182,7 +182,8 @@ def test_another_kind_of_embeddings_is_refused_with_each_difference(
     with pytest.raises(MismatchError) as caught:
         embed(StandIn(model_sha256="b" * 64), table, tmp_path / "e", other)
     told = "\n".join(caught.value.problems)
-    assert "model with sha256 b" in told and "crop kind=" in told and "choose another folder" in told
+    assert f"expected {'b' * 64}" in told and "crop kind none, expected centre" in told
+    assert "crop fraction none, expected 0.5" in told and "choose another folder" in told
     assert len(load_labelled(tmp_path / "e")) == 21
 
 

@@ -10,7 +10,6 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from converters.errors import ConversionError
 from heads.errors import DataError, UsageError
 from heads.faces import BOX, FaceTable
 from heads.layouts.options import LayoutOptions
@@ -131,7 +130,7 @@ def test_senseless_numbers_are_refused(tmp_path: Path, people: int, per_person: 
 
 def test_a_folder_with_files_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
-    with pytest.raises(ConversionError, match="is a folder with files in it"):
+    with pytest.raises(DataError, match="is a folder with files in it; choose another name$"):
         draw_faces(tmp_path, people=2, per_person=1, seed=0)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 

@@ -79,7 +79,8 @@ def split(given: Any) -> None:
         return
     show_tables(found.tables())
     terminal.warn(found.warnings())
-    terminal.say(f"wrote {given.out} ({len(found.table):,} faces, split by {found.by}, seed {given.seed})")
+    seed = "" if found.table.seed is None else f", seed {found.table.seed}"
+    terminal.say(f"wrote {given.out} ({len(found.table):,} faces, split by {found.by}{seed})")
 
 
 def _names(options: Any) -> list[str]:
