@@ -10,6 +10,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -129,7 +130,8 @@ def _ended_by_thread(process: "subprocess.Popen[bytes]", timeout_seconds: float)
     over = threading.Event()
 
     def wait() -> None:
-        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        with suppress(ChildProcessError):  # killed for taking too long, and reaped while this thread slept
+            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
         over.set()
 
     threading.Thread(target=wait, daemon=True).start()
