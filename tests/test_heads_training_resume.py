@@ -107,6 +107,19 @@ def test_what_is_not_whole_is_not_taken_up(tmp_path: Path) -> None:
     assert not found.replaced and Checkpoints(tmp_path / "head", "other").replaced
 
 
+def test_an_interruption_leaves_nothing_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept, whole = Checkpoints(tmp_path / "head", "key"), Path.write_bytes
+
+    def interrupted(path: Path, content: bytes) -> int:
+        whole(path, content[:5])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "write_bytes", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        kept.save("part", {}, {"epoch": 1})
+    assert [path.name for path in kept.folder.iterdir()] == ["key.json"]
+
+
 def test_a_full_disk_leaves_what_was_done_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = Checkpoints(tmp_path / "head", "key")
     kept.save("part", {}, {"epoch": 1})
