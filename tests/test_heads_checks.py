@@ -155,7 +155,7 @@ def test_the_same_picture_with_several_labels_is_told(tmp_path: Path) -> None:
     found = check(of_files(tmp_path, "fmfmf"))
     assert [conflict.paths for conflict in found.label_conflicts] == [("1.png", "4.png"), ("2.png", "5.jpg")]
     assert found.label_conflicts[0].counts == (("female", 1), ("male", 1))
-    assert found.problems[0] == "2 pictures have several labels, the first is 1.png"
+    assert found.problems[0] == "2 pictures with several labels, the first is 1.png"
     assert check(of_files(tmp_path, "fmf-f")).label_conflicts[0].paths == ("2.png", "5.jpg")
 
 

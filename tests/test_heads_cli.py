@@ -73,7 +73,7 @@ def test_a_data_set_is_checked(at: Path, run: Run) -> None:
     spoilt = pd.read_csv("split.csv")["path"][0]
     (at / "faces" / spoilt).write_bytes(b"no image")
     done = run("data", "check", "faces", "--layout", "synthetic")
-    assert done.status == 0 and spoilt in done.out and "1 images cannot be read" in done.err
+    assert done.status == 0 and spoilt in done.out and "1 image cannot be read" in done.err
 
 
 def test_an_official_split_has_no_seed(at: Path, run: Run) -> None:

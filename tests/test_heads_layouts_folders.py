@@ -19,7 +19,7 @@ def test_folders_are_labels(tmp_path: Path) -> None:
     assert column(table, "label") == {"1 a.jpg": "cat", "2.png": "cat", "3.jpeg": "dog"}
     assert counts(table, "split") == {"": 3}
     assert told(table, "1 image left out, in no folder that could be its label: loose.jpg")
-    assert told(table, "1 file passed over, not named as an image: cat/readme.txt")
+    assert told(table, "1 file not named as an image: cat/readme.txt")
     assert len(table.malformed) == 2
     assert table.label_source == "folder"
     assert recognise(folder) == ["folders"]

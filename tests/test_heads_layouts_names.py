@@ -49,7 +49,7 @@ def test_utkface_names_that_lack_a_field_are_left_out_and_listed(tmp_path: Path)
     (left_out,) = told(table, "left out")
     assert left_out.startswith("part1: 7 images left out, the name does not say age, gender 0 or 1")
     assert "part1/24_0_7_20170109142408075.jpg" in left_out
-    assert told(table, "1 file passed over, not named as an image", "part3/landmark list.txt")
+    assert told(table, "1 file not named as an image", "part3/landmark list.txt")
 
 
 def test_utkface_faces_that_lie_in_two_folders_count_once(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from heads.checks.findings import Conflict, Copies, conflicts, copies, faces, re
 from heads.checks.leaks import Leaks, find_leaks
 from heads.checks.plain import MOST_LABELS, Cell, PlainTable, Progress, silent
 from heads.faces import FaceTable, is_number
+from heads.layouts.notes import counted
 
 # How many of a kind are listed where people read; JSON holds all.
 LISTED = 20
@@ -149,12 +150,12 @@ class Check:
         conflicting = len(self.label_conflicts)
         copied = self.near or self.identical
         return [
-            f"{len(self.unreadable)} images cannot be read, the first is {self.unreadable[0][0]}: "
+            f"{counted(len(self.unreadable), 'image')} cannot be read, the first is {self.unreadable[0][0]}: "
             f"{self.unreadable[0][1]}" if self.unreadable else "",
-            f"{conflicting} pictures have several labels, the first is {self.label_conflicts[0].paths[0]}"
+            f"{counted(conflicting, 'picture')} with several labels, the first is {self.label_conflicts[0].paths[0]}"
             if conflicting else "",
             f"{copied.faces} faces are copies of one another, in {copied.sets} sets" if copied and copied.sets else "",
-            f"{len(self.blank)} images are blank, the first is {self.blank[0]}" if self.blank else "",
+            f"{counted(len(self.blank), 'blank image')}, the first is {self.blank[0]}" if self.blank else "",
         ]  # fmt: skip
 
     def _row_problems(self) -> list[str]:
@@ -163,7 +164,7 @@ class Check:
             f"the labels {', '.join(self.numeric_labels)} are numbers: say what they mean"
             if self.numeric_labels else "",
             *(f"the data set's files: {line}" for line in self.table.malformed),
-            f"{len(self.repeated)} paths are in several rows, the first is {self.repeated[0][0]}"
+            f"{counted(len(self.repeated), 'path')} in several rows, the first is {self.repeated[0][0]}"
             if self.repeated else "",
             f"{len(self.identity_conflicts)} of {people.identities} identities have several labels"
             if self.identity_conflicts else "",

@@ -108,7 +108,7 @@ def _show_runs(done: Any) -> None:
     rows = tuple(tuple(_told(name, row[name]) for name in shown) for _, row in runs.iterrows())
     show_tables([PlainTable("runs, measured on validation", tuple(name.replace("_", " ") for name in shown), rows)])
     for number, recipe, text in zip(runs["run"], runs["recipe"], runs.get("warnings", []), strict=False):
-        if text:
+        if text and not all(part in done.warnings for part in text.split("; ")):  # those of the chosen one were told
             terminal.say(f"run {number} ({recipe}): {text}", "yellow")
 
 

@@ -29,7 +29,7 @@ def image_paths(reading: Reading, below: Path) -> list[str]:
     others = [path for path in others if not _is_litter(PurePosixPath(path).name)]
     if others:
         told = first(others, len(others))
-        reading.notes.tell(f"{counted(len(others), 'file')} passed over, not named as an image: {told}")
+        reading.notes.tell(f"{counted(len(others), 'file')} not named as an image: {told}")
     return sorted(found)
 
 
