@@ -18,9 +18,9 @@ from tabulate import tabulate
 from benchmarks.errors import BenchError
 from benchmarks.micro.pairs import Ratio
 
-FEWEST_RUNS = 3
+FEWEST_RUNS = 5
 # Of runs of the same code, so many lie within the stored interval.
-CONFIDENCE = 0.99
+CONFIDENCE = 0.95
 # Far above what a busy machine does to ratios, and below what a mistake in the code does.
 TRIPWIRE = 2.0
 STORE = "python -m benchmarks.micro.store_baseline"
@@ -54,13 +54,18 @@ class Stored(Strict):
         """Return the geometric mean of the runs."""
         return statistics.geometric_mean(self.medians)
 
-    def interval(self) -> tuple[float, float]:
-        """Return where one more run of the same code lies, with CONFIDENCE: Student's interval for logarithms."""
+    @property
+    def reach(self) -> float:
+        """Return the factor up to which one more run of the same code may differ: Student's, for logarithms."""
         logarithms = [math.log(median) for median in self.medians]
         count = len(logarithms)
         spread = statistics.stdev(logarithms) * math.sqrt(1 + 1 / count)
-        reach = math.exp(float(students_t.ppf((1 + CONFIDENCE) / 2, count - 1)) * spread)
-        return self.middle / reach, self.middle * reach
+        return math.exp(float(students_t.ppf((1 + CONFIDENCE) / 2, count - 1)) * spread)
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Return where one more run of the same code lies, with CONFIDENCE."""
+        return self.middle / self.reach, self.middle * self.reach
 
 
 class Baseline(Strict):
@@ -95,7 +100,7 @@ class Line:
         """Return whether this run is slower (True) or faster (False) than stored; None where that cannot be told."""
         if self.now is None or self.stored is None or self.factor is None:
             return None
-        low, high = self.stored.interval()
+        low, high = self.stored.interval
         within_runs = low <= self.now.median <= high
         within_pairs = self.now.low <= self.stored.middle <= self.now.high
         return None if within_runs or within_pairs else self.factor > 1
@@ -126,7 +131,7 @@ class Line:
             )
         if self.stored is None or not self.too_slow():
             return ""
-        low, high = self.stored.interval()
+        low, high = self.stored.interval
         return (
             f"{self.name}: takes {self.factor:.1f} times what it took ({self.now.median:.3g} of "
             f"'{self.now.yardstick}', expected {low:.3g} to {high:.3g}); find what became slow, or if it is meant "
@@ -157,7 +162,7 @@ def _cells(line: Line) -> list[str]:
         now.yardstick if now else "",
         f"{now.median:.3g}" if now else "",
         f"{now.low:.3g} to {now.high:.3g}" if now else "",
-        "{:.3g} to {:.3g}".format(*stored.interval()) if stored else "",
+        "{:.3g} to {:.3g}".format(*stored.interval) if stored else "",
         f"{factor:.2f}" if factor else "",
         line.verdict(),
     ]
@@ -183,7 +188,7 @@ def read_baseline(path: Path) -> Baseline:
 
 
 def merged(runs: Sequence[Run]) -> dict[str, Stored]:
-    """Return what is to be stored of several runs; BenchError where they are too few or did not measure the same."""
+    """Return what is to be stored of several runs; BenchError where they are too few, unlike or too far apart."""
     if len(runs) < FEWEST_RUNS:
         raise BenchError(f"{len(runs)} runs tell no spread; a baseline needs {FEWEST_RUNS} at least")
     names = sorted({name for run in runs for name in run})
@@ -194,7 +199,19 @@ def merged(runs: Sequence[Run]) -> dict[str, Stored]:
     ]
     if problems or not names:
         raise BenchError(problems or ["no run measured anything"])
-    return {name: _stored([run[name] for run in runs]) for name in names}
+    stored = {name: _stored([run[name] for run in runs]) for name in names}
+    restless = [_restless(name, each) for name, each in stored.items() if each.reach > TRIPWIRE]
+    if restless:
+        raise BenchError(restless)
+    return stored
+
+
+def _restless(name: str, stored: Stored) -> str:
+    low, high = stored.interval
+    return (
+        f"{name}: one more run of the same code may lie anywhere from {low:.3g} to {high:.3g} of '{stored.yardstick}', "
+        "so no change could be seen; keep the machine quiet, or take a yardstick that the same things slow down"
+    )
 
 
 def _stored(ratios: Sequence[Ratio]) -> Stored:

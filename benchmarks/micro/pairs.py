@@ -39,8 +39,10 @@ class Ratio:
 
 def measure(benchmark: Any, work: Callable[[], Any], yardstick: Yardstick) -> tuple[Any, Ratio]:
     """Return what the work returns, and its ratio to the yardstick; `benchmark` is pytest-benchmark's fixture."""
-    work_calls, work_seconds = _calls(work)
-    stick_calls, stick_seconds = _calls(yardstick.call)
+    work_seconds, stick_seconds = _warmed_up(work), _warmed_up(yardstick.call)
+    work_calls = max(1, math.ceil(BLOCK_SECONDS / work_seconds))
+    # As long as the work: of two, the shorter one is interrupted less often on a busy machine.
+    stick_calls = max(1, round(work_calls * work_seconds / stick_seconds))
     sticks: list[float] = []
 
     def time_yardstick() -> None:
@@ -63,14 +65,14 @@ def ratio_of(yardstick: str, seconds: list[float], sticks: list[float]) -> Ratio
     return Ratio(yardstick, median, low, high, len(ratios), statistics.median(seconds))
 
 
-def _calls(work: Callable[[], Any]) -> tuple[int, float]:
-    """Warm up; return how many calls fill a round, and the seconds of one."""
+def _warmed_up(work: Callable[[], Any]) -> float:
+    """Return the seconds that a call takes once warm."""
     best, calls = math.inf, 0
     end = time.perf_counter() + WARM_UP_SECONDS
     while calls < WARM_UP_CALLS or time.perf_counter() < end:
         best = min(best, _seconds(work, 1))
         calls += 1
-    return max(1, math.ceil(BLOCK_SECONDS / best)), best
+    return best
 
 
 def _seconds(work: Callable[[], Any], calls: int) -> float:

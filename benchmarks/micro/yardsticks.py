@@ -7,7 +7,6 @@ import io
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -48,14 +47,7 @@ def copy_of(size_bytes: int) -> Yardstick:
     """Return NumPy's copy of so many bytes, into memory that is there."""
     source = np.random.default_rng(0).integers(0, 256, size_bytes, np.uint8)
     place = np.empty_like(source)
-    return Yardstick(f"copy of {_megabytes(size_bytes)}", lambda: np.copyto(place, source))
-
-
-def file_of(size_bytes: int, folder: Path) -> Yardstick:
-    """Return the writing of so many bytes to a file that is replaced each time."""
-    data = np.random.default_rng(0).bytes(size_bytes)
-    path = folder / "yardstick.bin"
-    return Yardstick(f"file of {_megabytes(size_bytes)}", lambda: path.write_bytes(data))
+    return Yardstick(f"copy of {size_bytes / 1e6:.2g} MB", lambda: np.copyto(place, source))
 
 
 def product_of(rows: int, inner: int, columns: int) -> Yardstick:
@@ -87,7 +79,3 @@ def pillow_resizing(image: Image.Image, size: tuple[int, int]) -> Yardstick:
     """Return Pillow's resizing of an image to `size` (height, width)."""
     wanted = (size[1], size[0])
     return Yardstick(f"Pillow resizing to {size[0]}x{size[1]}", lambda: image.resize(wanted, Image.Resampling.BILINEAR))
-
-
-def _megabytes(size_bytes: int) -> str:
-    return f"{size_bytes / 1e6:.2g} MB"
