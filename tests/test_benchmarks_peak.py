@@ -48,15 +48,15 @@ def test_the_fastest_size_counts() -> None:
     assert max(found["multiply_adds_per_second"]) <= 100**3 / 0.01
     assert max(found["multiply_adds_per_second"]) > 110**3 / 0.04
     assert max(found["bytes_per_second"]) <= 4000 / 0.02
-    assert found["problem"] == "1 threads were asked for, but the matrix product kept 0.0 cores busy"
+    assert found["problem"].startswith("1 thread asked for, but the matrix product kept 0.")  # it sleeps
 
 
 @pytest.mark.parametrize(
     ("cores", "problem"),
     [
         ([2.0, 1.9, 2.1], ""),
-        ([2.0, 1.0, 1.0], "2 threads were asked for, but the matrix product kept 1.0 cores busy"),
-        ([4.0, 3.9, 2.0], "2 threads were asked for, but the matrix product kept 3.9 cores busy"),
+        ([2.0, 1.0, 1.0], "2 threads asked for, but the matrix product kept 1.0 cores busy"),
+        ([4.0, 3.9, 2.0], "2 threads asked for, but the matrix product kept 3.9 cores busy"),
     ],
 )
 def test_threads_are_those_asked_for(cores: list[float], problem: str) -> None:

@@ -83,7 +83,8 @@ def threads_problem(cores: Sequence[float], settings: Settings) -> str:
     middle = sorted(cores)[len(cores) // 2]
     if TOO_FEW * settings.threads <= middle <= TOO_MANY * settings.threads:
         return ""
-    return f"{settings.threads} threads were asked for, but the matrix product kept {middle:.1f} cores busy"
+    asked = f"{settings.threads} thread{'s' if settings.threads > 1 else ''}"
+    return f"{asked} asked for, but the matrix product kept {middle:.1f} cores busy"
 
 
 def main(arguments: Sequence[str]) -> int:
