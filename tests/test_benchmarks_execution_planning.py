@@ -156,9 +156,11 @@ def test_a_library_that_is_not_installed_is_left_out_with_what_brings_it(monkeyp
 
 def test_throughput_sweeps_batches_and_a_single_stream_does_not() -> None:
     found = made(runners=("numpy",), batches=(8, 1), scenarios=("latency", "throughput", "memory"))
-    assert of(found, "scenario", "batch") == [
-        ("latency", 1), ("throughput", 8), ("throughput", 1), ("memory", 1),
-    ]  # fmt: skip
+    assert of(found, "scenario", "batch") == [("latency", 1), ("throughput", 8), ("memory", 1)]
+    both = made(runners=("numpy",), batches=(2,), scenarios=("latency", "throughput"))
+    assert of(both, "scenario", "batch") == [("latency", 2), ("throughput", 2)]
+    swept = made(runners=("numpy",), batches=(8, 1), scenarios=("throughput",))
+    assert of(swept, "batch") == [(8,), (1,)]
     alone = made(runners=("numpy",), batches=(8, 1), scenarios=("latency",))
     assert of(alone, "batch") == [(8,), (1,)]
 

@@ -160,9 +160,15 @@ def _add(chosen: Chosen, axes: Axes, name: str, runner: type[Runner], settings: 
 def _batches(scenario: str, axes: Axes) -> Sequence[int]:
     """Return the batch sizes of a scenario: throughput sweeps them, the others are of the smallest one.
 
-    Without throughput, they take all that were asked for.
+    Without throughput, they take all that were asked for. What latency measures is not measured again as throughput:
+    images per second are those of the same calls.
     """
-    return axes.batches if scenario == "throughput" or "throughput" not in axes.scenarios else [min(axes.batches)]
+    smallest = min(axes.batches)
+    if "throughput" not in axes.scenarios:
+        return axes.batches
+    if scenario != "throughput":
+        return [smallest]
+    return [batch for batch in axes.batches if batch != smallest or "latency" not in axes.scenarios] or axes.batches
 
 
 def _add_peaks(chosen: Chosen) -> None:
