@@ -21,6 +21,8 @@ from benchmarks.micro.pairs import Ratio
 FEWEST_RUNS = 5
 # Of runs of the same code, so many lie within the stored interval.
 CONFIDENCE = 0.95
+# Runs of the same code an hour apart differ by up to a tenth, however close together runs in a row lie.
+LEAST_REACH = 1.1
 # Far above what a busy machine does to ratios, and below what a mistake in the code does.
 TRIPWIRE = 2.0
 STORE = "python -m benchmarks.micro.store_baseline"
@@ -60,7 +62,7 @@ class Stored(Strict):
         logarithms = [math.log(median) for median in self.medians]
         count = len(logarithms)
         spread = statistics.stdev(logarithms) * math.sqrt(1 + 1 / count)
-        return math.exp(float(students_t.ppf((1 + CONFIDENCE) / 2, count - 1)) * spread)
+        return max(math.exp(float(students_t.ppf((1 + CONFIDENCE) / 2, count - 1)) * spread), LEAST_REACH)
 
     @property
     def interval(self) -> tuple[float, float]:

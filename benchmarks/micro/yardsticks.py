@@ -43,13 +43,6 @@ def json_loads(values: int = 5_000) -> Yardstick:
     return Yardstick(f"json.loads of {len(text) / 1e3:.0f} kB", lambda: json.loads(text))
 
 
-def copy_of(size_bytes: int) -> Yardstick:
-    """Return NumPy's copy of so many bytes, into memory that is there."""
-    source = np.random.default_rng(0).integers(0, 256, size_bytes, np.uint8)
-    place = np.empty_like(source)
-    return Yardstick(f"copy of {size_bytes / 1e6:.2g} MB", lambda: np.copyto(place, source))
-
-
 def product_of(rows: int, inner: int, columns: int) -> Yardstick:
     """Return NumPy's matrix product (rows, inner) x (inner, columns) in float32."""
     random = np.random.default_rng(0)
