@@ -1,10 +1,14 @@
 """README holds what the code says: the support table, and commands that exist."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+import typer
 from typer.testing import CliRunner
 
+from benchmarks.command_line import commands as bench_commands
 from converters import support, to_keras, to_onnx, to_torch
 from converters.command_line.commands import build_app
 from heads.command_line import commands as heads_commands
@@ -30,27 +34,29 @@ def test_commands_exist() -> None:
 def test_options_exist() -> None:
     """Every option that a `convert` command or a sentence names, and those of each `heads` command at its own."""
     text = CliRunner().invoke(build_app(), ["caffe-to-onnx", "--help"], env={"COLUMNS": "200"}).output
-    for command in ("embed", "evaluate"):
-        text += CliRunner().invoke(heads_commands.build_app(), [command, "--help"], env={"COLUMNS": "200"}).output
+    for app, command in ((heads_commands, "embed"), (heads_commands, "evaluate"), (bench_commands, "run")):
+        text += CliRunner().invoke(app.build_app(), [command, "--help"], env={"COLUMNS": "200"}).output
     named = set(re.findall(r"`(--[a-z0-9-]+)", README)) - {"--json"}
     assert len(named) >= 6
     assert not {option for option in named if option not in text}
 
 
-def test_commands_of_heads_exist_with_their_options() -> None:
-    lines = re.findall(r"^heads ((?:data )?[a-z]+)(.*?)(?:#|$)", README, re.MULTILINE)
-    assert {line[0] for line in lines} >= {
-        "data check",
-        "split",
-        "embed",
-        "train",
-        "evaluate",
-        "predict",
-        "export",
-        "card",
-    }
+@pytest.mark.parametrize(
+    ("name", "app", "commands"),
+    [
+        (
+            "heads",
+            heads_commands.build_app,
+            {"data check", "split", "embed", "train", "evaluate", "predict", "export", "card"},
+        ),
+        ("bench", bench_commands.build_app, set(bench_commands.COMMANDS)),
+    ],
+)
+def test_commands_exist_with_their_options(name: str, app: Callable[[], typer.Typer], commands: set[str]) -> None:
+    lines = re.findall(rf"^{name} ((?:data )?[a-z]+)(.*?)(?:#|$)", README, re.MULTILINE)
+    assert {line[0] for line in lines} >= commands
     for command, rest in lines:
-        done = CliRunner().invoke(heads_commands.build_app(), [*command.split(), "--help"], env={"COLUMNS": "200"})
+        done = CliRunner().invoke(app(), [*command.split(), "--help"], env={"COLUMNS": "200"})
         assert done.exit_code == 0, command
         assert not {option for option in re.findall(r"(--[a-z0-9-]+)", rest) if option not in done.output}, command
 
