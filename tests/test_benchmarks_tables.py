@@ -24,6 +24,8 @@ from benchmarks.tables.columns import COLUMNS, SETS, chosen
 from benchmarks.tables.making import Selection, behind, table
 from benchmarks.tables.table import Cell, Table, View, build, view
 
+pytest.importorskip("pandas", reason="could not import pandas, which statistics of accuracy need")
+
 
 @pytest.fixture(scope="module")
 def suite() -> list[Result]:

@@ -13,6 +13,8 @@ from benchmarks.statistics.assembly import rows
 from benchmarks.tables.footer import footer
 from benchmarks.tables.making import table
 
+pytest.importorskip("pandas", reason="could not import pandas, which statistics of accuracy need")
+
 ALL = ("median_ms", "ratio", "difference", "share_of_peak_fraction", "accuracy_fraction", "mcnemar_p")
 
 
