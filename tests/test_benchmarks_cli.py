@@ -102,13 +102,14 @@ def test_pictures_are_drawn(bench: Run, results: Path, tmp_path: Path) -> None:
 
 
 def test_what_is_published_is_checked_ever_after(bench: Run, results: Path, tmp_path: Path) -> None:
-    machine = "intel-box"
     first = records.read_all(results)[0]
+    records.write(first.model_copy(update={"stderr_tail": "/home/somebody/x.py: a warning"}), results)
     told = bench("publish", "--as", "demo", "--force")
     assert told.status == 0
     folder = next((tmp_path / "benchmarks" / "results").glob("*/demo"))
     machine = folder.parent.name
-    assert len(records.read_all(folder)) == len(records.read_all(results)) and first.run
+    assert {each.key for each in records.read_all(folder)} == {each.key for each in records.read_all(results)}
+    assert not any(each.stderr_tail for each in records.read_all(folder))
     place = f"benchmarks/results/{machine}/demo"
     readme = tmp_path / "README.md"
     readme.write_text(f"# Demo\n\n<!-- bench:table results={place} columns=brief -->\n<!-- bench:end -->\n")

@@ -69,7 +69,8 @@ def _copy(found: Sequence[Result], folder: Path, *, force: bool) -> None:
         with stage.writing():
             stage.path.mkdir()
             for result in found:
-                records.write(result, stage.path)
+                # What processes printed names folders of the person who measured; reasons stand in the results.
+                records.write(result.model_copy(update={"stderr_tail": ""}), stage.path)
         commit([stage])
 
 

@@ -1,10 +1,13 @@
 """A VGG-Face of full size with seeded weights: the yardstick for speed and memory, since the trained weights may not
 be shipped.
 
+    python -m benchmarks.studies.full_size_model DIR
+
 The caffemodel has 580,012,319 bytes (V1 layers, legacy blob dims, like the original); `vggface_full` among the test
 vectors holds what real Caffe computes from it.
 """
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -75,3 +78,14 @@ def varint(value: int) -> bytes:
         out.append(value & 127 | 128)
         value >>= 7
     return bytes([*out, value])
+
+
+def main() -> None:
+    """Write the files into the folder that is named, and print their paths."""
+    if len(sys.argv) != 2:
+        sys.exit("expected one folder to write into")
+    print(*write(Path(sys.argv[1])), sep="\n")
+
+
+if __name__ == "__main__":
+    main()
