@@ -115,7 +115,7 @@ def read_table(path: Path, images: Path | None = None) -> FaceTable:
 
 
 def _read_rows(path: Path) -> pd.DataFrame:
-    """Read all columns as text, in parts: while it is read a value takes five times the memory that it takes kept."""
+    """Read all columns as text, in parts: text takes more memory while it is read than when it is kept."""
     with pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8", chunksize=READ_ROWS) as parts:
         return pd.concat(list(parts), ignore_index=True)
 
