@@ -1,8 +1,11 @@
 """Images of noise and a network that is simple arithmetic, for tests of embeddings that are kept."""
 
+import resource
+import signal
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -95,3 +98,16 @@ def expected(root: Path, path: str, box: tuple[int, int, int, int] | None = None
 def working_threads() -> list[str]:
     """Return the names of the threads that embedding has left behind."""
     return [thread.name for thread in threading.enumerate() if thread.name.startswith(("decoding", "network"))]
+
+
+@contextmanager
+def files_up_to(size: int) -> Iterator[None]:
+    """Let no file grow beyond a size, as if the disk were full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handled = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, handled)

@@ -132,7 +132,7 @@ def test_shards_that_always_fail_are_an_error_and_the_others_are_kept(
         with_ray(table_of(images, names(images)), tmp_path / "e", partial(picky, 10))
     assert "tasks failed 2 times; what the others wrote is kept" in caught.value.problems[0]
     assert caught.value.problems[1:] == ["ValueError: this worker dislikes an image"]
-    kept = len(read_store(tmp_path / "e").keys())
+    kept = len(set(read_store(tmp_path / "e").keys()))
     assert 0 < kept < 20
     assert embed(StandIn(), table_of(images, names(images)), tmp_path / "e").reused == kept
 

@@ -1,6 +1,6 @@
 """Synthetic images in any number, and a process that embeds them with a network of one matrix product.
 
-python -m benchmarks.studies.embedding_images IMAGES COUNT FOLDER
+python -m benchmarks.studies.embedding_images TABLE FOLDER
 """
 
 import sys
@@ -13,7 +13,7 @@ import pandas as pd
 from PIL import Image
 
 from heads.embeddings.extraction import EmbedOptions, embed
-from heads.faces import FaceTable
+from heads.faces import FaceTable, read_table
 from heads.provenance import Crop, EmbeddingSpec
 
 Array = np.ndarray[Any, Any]
@@ -71,9 +71,9 @@ class Projection:
 
 
 def main() -> None:
-    """Embed the first images of a folder."""
-    images, count, folder = sys.argv[1:]
-    embed(Projection(), table_of(Path(images), image_names(int(count))), Path(folder), EmbedOptions(batch_size=64))
+    """Embed the images of a table."""
+    table, folder = map(Path, sys.argv[1:])
+    embed(Projection(), read_table(table), folder, EmbedOptions(batch_size=64))
 
 
 if __name__ == "__main__":

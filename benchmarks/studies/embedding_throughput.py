@@ -22,12 +22,13 @@ import numpy as np
 
 import prototxt
 from benchmarks.studies import full_size_model
-from benchmarks.studies.embedding_images import table_of, write_images
+from benchmarks.studies.embedding_images import image_names, table_of, write_images
 from benchmarks.studies.processes import Measured, measure
 from heads.backbones.backbone import Backbone
 from heads.backbones.opening import open_backbone
 from heads.backbones.stating import Stated
 from heads.embeddings.extraction import EmbedOptions, embed
+from heads.faces import write_table
 from heads.images.decoding import read_rgb
 
 VGG_FACE = Stated("BGR", prototxt.VGG_FACE_MEAN[::-1], (1.0,), (224, 224))
@@ -97,7 +98,8 @@ def memory(folder: Path, counts: Sequence[int]) -> str:
     write_images(folder / "thumbnails", max(counts), THUMBNAIL)
     smallest = 0
     for count in counts:
-        first, again = (_run(folder, count) for _ in range(2))
+        write_table(table_of(folder / "thumbnails", image_names(count)), folder / "table.csv")
+        first, again = (_run(folder) for _ in range(2))
         peak = max(first.anonymous_bytes, again.anonymous_bytes)
         smallest = smallest or peak
         lines.append(
@@ -108,8 +110,8 @@ def memory(folder: Path, counts: Sequence[int]) -> str:
     return "\n".join(lines)
 
 
-def _run(folder: Path, count: int) -> Measured:
-    words = [str(folder / "thumbnails"), str(count), str(folder / "embeddings")]
+def _run(folder: Path) -> Measured:
+    words = [str(folder / "table.csv"), str(folder / "embeddings")]
     return measure([sys.executable, "-m", "benchmarks.studies.embedding_images", *words])
 
 

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -50,6 +50,13 @@ class Backbone(Protocol):
 
     def run(self, batch: Array) -> Array:
         """Return the embeddings (n, dimension) float32 of (n, channels, height, width)."""
+
+
+class Known(Container[bytes], Protocol):
+    """The keys of what needs not be computed."""
+
+    def add(self, key: bytes, /) -> None:
+        """Take one more key."""
 
 
 class Sink(Protocol):
@@ -181,7 +188,7 @@ class _Passing:
 class Passage:
     """One way through a table, in its order; `keys` (rows, 32) uint8 and `problems` by row are what is found."""
 
-    def __init__(self, table: FaceTable, known: set[bytes], pace: Pace) -> None:
+    def __init__(self, table: FaceTable, known: Known, pace: Pace) -> None:
         self.keys: Array = np.zeros((len(table), KEY_BYTES), np.uint8)
         self.problems: dict[int, str] = {}
         self.computed = 0

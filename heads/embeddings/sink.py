@@ -22,7 +22,8 @@ class ShardSink:
     def __init__(self, store: OpenStore) -> None:
         self._store = store
         dimension = store.spec.dimension
-        self._vectors: Array = np.empty((max(1, SHARD_BYTES // (4 * dimension)), dimension), np.float32)
+        # Filled, so that the system hands the memory out now: what has room to begin has room to end.
+        self._vectors: Array = np.full((max(1, SHARD_BYTES // (4 * dimension)), dimension), np.nan, np.float32)
         self._keys: list[bytes] = []
         self._paths: list[str] = []
         self._number = store.next_number()

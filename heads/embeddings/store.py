@@ -13,7 +13,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 
 from heads.embeddings.appearing import PARTIAL, appearing, remove_leftovers
+from heads.embeddings.known import KnownKeys, known_keys
 from heads.embeddings.lock import locked
 from heads.embeddings.shards import read_keys, write_shard
 from heads.errors import HeadsError, MismatchError
@@ -49,18 +50,16 @@ class Store:
         found = [path for path in (self.folder / VECTORS).glob("part-*.parquet") if SHARD_NAME.fullmatch(path.name)]
         return sorted(found, key=lambda path: (_number(path), path.name))
 
-    def keys(self) -> set[bytes]:
-        """Return the keys of all images that have a vector; HeadsError lists the shards that cannot be read."""
-        keys: set[bytes] = set()
+    def keys(self) -> Iterator[bytes]:
+        """Yield the keys of all vectors; at the end, HeadsError lists the shards that cannot be read."""
         problems = []
         for path in self.shards():
             try:
-                keys.update(map(bytes.fromhex, read_keys(path, self.spec)))
+                yield from map(bytes.fromhex, read_keys(path, self.spec))
             except HeadsError as error:
                 problems += error.problems
         if problems:
             raise HeadsError(problems)
-        return keys
 
     def unreadable(self) -> dict[str, str]:
         """Return the images without an embedding, by path, and why."""
@@ -71,11 +70,11 @@ class Store:
             return {row["path"]: row["reason"] for row in csv.DictReader(file)}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class OpenStore(Store):
     """A store that this process alone may write to; `known` are the keys of its vectors."""
 
-    known: set[bytes] = field(default_factory=set)
+    known: KnownKeys
 
     def next_number(self) -> int:
         """Return the first number that no shard has yet."""
@@ -153,7 +152,8 @@ def open_store(folder: Path, spec: EmbeddingSpec, backbone: Sequence[str] = ()) 
         remove_leftovers(folder)
         remove_leftovers(folder / VECTORS)
         store = _entered(folder, spec, tuple(backbone))
-        yield OpenStore(folder, store.spec, store.backbone, store.keys())
+        with known_keys(store.keys()) as known:
+            yield OpenStore(folder, store.spec, store.backbone, known=known)
 
 
 def _make(folder: Path) -> None:
