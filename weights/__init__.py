@@ -1,0 +1,7 @@
+"""Published face models: what is known of each, where its files come from, and whether those here are the real ones.
+
+    registry/     models.toml as dataclasses, and the facts of each model
+    store/        the folder that keeps files: what lies there, hashes recorded at first sight, accepted licences
+    fetching/     from addresses to checked files: mirrors, resuming, archives
+    naming.py     what the converters ask for a name
+"""

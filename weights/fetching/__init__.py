@@ -1,0 +1,1 @@
+"""From the addresses of a model to its checked files."""
