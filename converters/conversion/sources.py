@@ -19,11 +19,15 @@ from converters.options import Options, UsageError
 
 @dataclass(frozen=True)
 class Model:
-    """What is to be read: the source format, its files, and the published network behind a name if one was given."""
+    """What is to be read: the source format, its files, and the published network behind a name if one was given.
+
+    `other_release` is the name under which the same network was published in another format, if it was.
+    """
 
     source: str
     files: tuple[Path, ...]
     deploy: prototxt.Deploy | None = None
+    other_release: str = ""
 
     @property
     def complete(self) -> bool:

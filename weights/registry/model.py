@@ -75,8 +75,9 @@ class PublishedModel:
     """One model of models.toml.
 
     `prototxt` names a network of the package `prototxt` that stands in where none is downloaded. `labels` are short
-    lists; longer ones come in a file. `embeddings` maps nodes to dimensions. `good_for` says what the model is known
-    to be good for, `traps` what people fell into, each with its source.
+    lists; longer ones come in a file. `embeddings` maps nodes to dimensions. `other_release` names a model that is the
+    same network in another format, where one was published. `good_for` says what the model is known to be good for,
+    `traps` what people fell into, each with its source.
     """
 
     name: str
@@ -92,6 +93,7 @@ class PublishedModel:
     prototxt: str = ""
     labels: tuple[str, ...] = ()
     embeddings: dict[str, int] = field(default_factory=dict)
+    other_release: str = ""
     good_for: str = ""
     traps: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
