@@ -1,6 +1,8 @@
 """A published model as models.toml tells it: facts only, nothing of what lies on this machine."""
 
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import PurePosixPath
 
 # How the files of a model are read. "caffe" and "matconvnet" can be converted; the others can be fetched and audited.
 FORMATS = ("caffe", "matconvnet", "keras-h5", "pytorch")
@@ -12,8 +14,9 @@ ROLES = ("prototxt", "weights", "mean", "labels", "other")
 class Member:
     """A file that belongs to a model: what it is called here, the part it plays, and what its bytes should be.
 
-    `within` is its path inside the archive that it comes in, "" for a file that is downloaded as it is. An empty hash
-    was published by nobody.
+    `within` is its path inside the archive that it comes in, "" for a file that is downloaded as it is. Where the path
+    was published by nobody it is a pattern ("*.caffemodel") that one file of the archive fits. An empty hash was
+    published by nobody.
     """
 
     name: str
@@ -22,10 +25,17 @@ class Member:
     size_bytes: int | None = None
     sha256: str = ""
 
+    def lies_at(self, path: str) -> bool:
+        """Return whether this is the file at a path inside the archive; `*` in `within` stands for anything."""
+        # Archives made on a Mac hold a `._name` beside each file, which would fit the pattern as well.
+        shadow = PurePosixPath(path).name.startswith("._")
+        return path == self.within or ("*" in self.within and not shadow and fnmatchcase(path, self.within))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Download:
-    """One thing to be downloaded: a file, or an archive that holds several. `urls` are mirrors, in order of preference.
+    """One thing to be downloaded: a file, or an archive that holds several. `urls` are mirrors, in order of preference;
+    without any, nobody published an address that could be confirmed, and `weights add` takes files a person has.
 
     `name` is the file name under which it is kept while it is unpacked. `licence_url` aside, no address is ever opened
     that is not in `urls`.
@@ -49,11 +59,12 @@ class Download:
 class PixelFacts:
     """How pixels (0..255) become the network's input: resize the short side, crop, order channels, subtract, multiply.
 
-    `mean` and `scale` are in the network's channel order. 0 stands for a step that is not there.
+    `mean` and `scale` are in the network's channel order, and empty where they are not known; a single scale is that of
+    all channels. 0 stands for a step that is not there.
     """
 
     channel_order: str
-    mean: tuple[float, ...]
+    mean: tuple[float, ...] = ()
     scale: tuple[float, ...] = (1.0,)
     resize: int = 0
     crop: tuple[int, int] = (0, 0)
@@ -72,7 +83,7 @@ class Licence:
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedModel:
-    """One model of models.toml.
+    """One model of models.toml. `family` names those that share a paper and a purpose.
 
     `prototxt` names a network of the package `prototxt` that stands in where none is downloaded. `labels` are short
     lists; longer ones come in a file. `embeddings` maps nodes to dimensions. `other_release` names a model that is the
@@ -102,6 +113,18 @@ class PublishedModel:
     def members(self) -> tuple[Member, ...]:
         """Return the files of all downloads, in their order."""
         return tuple(member for download in self.downloads for member in download.members)
+
+    @property
+    def needed(self) -> tuple[Member, ...]:
+        """Return the files without which there is no network: the weights, and the prototxt where none is packed."""
+        roles = ("weights",) if self.prototxt else ("prototxt", "weights")
+        return tuple(member for member in self.members if member.role in roles)
+
+    @property
+    def fetchable(self) -> bool:
+        """Return whether there is an address for all that is needed."""
+        needed = set(self.needed)
+        return all(download.urls for download in self.downloads if needed & set(download.members))
 
     @property
     def size_bytes(self) -> int | None:
