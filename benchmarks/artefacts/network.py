@@ -102,7 +102,7 @@ def _network(request: Request, model: Model) -> Network:
         request.mean or (None if whole.preprocessing.mean is not None else (0.0,)),
         request.scale or None,
     )
-    name = model.deploy.name if model.deploy else whole.name or model.files[0].stem
+    name = model.published.name if model.published else whole.name or model.files[0].stem
     return Network(name, model.files, model.source, graph, pinned, preparation(artefact, stated), assumed)
 
 

@@ -148,9 +148,9 @@ def _doctor(_words: Words, _given: Options, how: How) -> None:
         raise ConversionError(found.problems)
 
 
-CAFFE = "The prototxt and the caffemodel; or the name of a network, followed by the caffemodel if it comes without."
-MAT = "The .mat file: a SimpleNN or a DagNN."
-ANY = "A prototxt and a caffemodel, a .mat file, or the name of a network (vgg-face-tiny comes with weights)."
+CAFFE = "The prototxt and the caffemodel; or the name of a network, followed by the caffemodel if it is not here."
+MAT = "The .mat file of a SimpleNN or a DagNN; or the name of a network."
+ANY = "A prototxt and a caffemodel, a .mat file, or the name of a network (`weights list` shows them)."
 
 
 def _conversion(source: str, target: str, title: str) -> Command:

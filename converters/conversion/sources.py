@@ -7,9 +7,10 @@ from typing import cast
 
 import numpy as np
 
-import prototxt
 from converters import formats, passes
 from converters.caffe.net import NetState
+from converters.conversion import names
+from converters.conversion.names import Published
 from converters.errors import ConversionError, did_you_mean
 from converters.files.hashing import FileHashes, short_names
 from converters.ir import Graph, Preprocessing
@@ -26,7 +27,7 @@ class Model:
 
     source: str
     files: tuple[Path, ...]
-    deploy: prototxt.Deploy | None = None
+    published: Published | None = None
     other_release: str = ""
 
     @property
@@ -39,19 +40,12 @@ def find_model(words: Sequence[str], source: str | None = None) -> Model:
     """Return the model that the words of a command name; `source` restricts the format."""
     _check_no_artefact(words)
     kind = source or ("matconvnet" if Path(words[0]).suffix.lower() == ".mat" else "caffe")
-    if kind == "matconvnet":
-        return _matconvnet(words)
-    if len(words) > 2:
-        raise ConversionError(
-            f"a Caffe network has two files, prototxt and caffemodel; {len(words)} are given: {', '.join(words)}"
-        )
-    if Path(words[0]).suffix.lower() == ".mat":
+    _check_count(words, kind)
+    if names.may_be_name(words[0]):
+        return _named(words, source)
+    if kind == "caffe" and Path(words[0]).suffix.lower() == ".mat":
         raise ConversionError(f"{words[0]}: is a MATLAB file; MatConvNet networks are read by the mat-to-... commands")
-    if Path(words[0]).exists() or not _may_be_name(words[0]):
-        return Model("caffe", tuple(Path(word) for word in words))
-    deploy = _deploy(words[0])
-    weights = Path(words[1]) if len(words) == 2 else deploy.weights
-    return Model("caffe", (deploy.prototxt, weights) if weights else (deploy.prototxt,), deploy)
+    return Model(kind, tuple(Path(word) for word in words))
 
 
 def _check_no_artefact(words: Sequence[str]) -> None:
@@ -63,32 +57,42 @@ def _check_no_artefact(words: Sequence[str]) -> None:
         )
 
 
-def _matconvnet(words: Sequence[str]) -> Model:
-    if len(words) != 1:
+def _check_count(words: Sequence[str], kind: str) -> None:
+    if kind == "matconvnet" and len(words) != 1:
         raise ConversionError(f"a MatConvNet network is one file; {len(words)} are given: {', '.join(words)}")
-    if words[0] in prototxt.DEPLOYS and not Path(words[0]).exists():
-        raise ConversionError(f"'{words[0]}' is a Caffe network; convert it with the caffe-to-... commands")
-    return Model("matconvnet", (Path(words[0]),))
+    if len(words) > 2:
+        raise ConversionError(
+            f"a Caffe network has two files, prototxt and caffemodel; {len(words)} are given: {', '.join(words)}"
+        )
 
 
-def _may_be_name(word: str) -> bool:
-    return word in prototxt.DEPLOYS or (not Path(word).suffix and Path(word).name == word)
-
-
-def _deploy(name: str) -> prototxt.Deploy:
-    if name not in prototxt.DEPLOYS:
-        known, hint = ", ".join(prototxt.DEPLOYS), did_you_mean(name, prototxt.DEPLOYS)
-        raise ConversionError(f"'{name}' is neither a file nor a known network{hint} (known: {known})")
-    return prototxt.DEPLOYS[name]
+def _named(words: Sequence[str], source: str | None) -> Model:
+    """Return the model of a name; weights that are named after it stand in for its own."""
+    published = names.find(words[0])
+    if published is None:
+        known, hint = names.listed(), did_you_mean(words[0], names.known())
+        raise ConversionError(f"'{words[0]}' is neither a file nor a known network{hint} (known: {known})")
+    if published.format not in COMMANDS:
+        raise ConversionError(
+            f"'{words[0]}' is no network of Caffe or MatConvNet, but a file of the format {published.format}; "
+            "to see what it holds, use: convert audit FILE --against MODEL"
+        )
+    if source not in (None, published.format):
+        title, commands = formats.SOURCES[published.format].title, COMMANDS[published.format]
+        raise ConversionError(f"'{words[0]}' is a {title} network; convert it with the {commands}-to-... commands")
+    _check_count(words, published.format)
+    if not published.files:
+        raise ConversionError(f"'{words[0]}' is not here; {published.advice}")
+    files = (published.files[0], Path(words[1])) if len(words) == 2 else published.files
+    return Model(published.format, files, published, published.other_release)
 
 
 def check_complete(model: Model, options: Options) -> None:
     """Refuse a Caffe network whose weights are not named, unless it has no learned layers."""
-    if model.complete or (model.deploy is None and not _is_learned(model, options)):
+    if model.complete or (model.published is None and not _is_learned(model, options)):
         return
-    if model.deploy is not None:
-        name, licence, source = model.deploy.name, model.deploy.licence, model.deploy.source
-        raise ConversionError(f"'{name}' comes without weights; name the caffemodel after it ({licence}; {source})")
+    if model.published is not None:
+        raise ConversionError(f"'{model.published.name}' comes without weights; {model.published.advice}")
     raise ConversionError(f"{model.files[0]}: the weights are missing; name the caffemodel after the prototxt")
 
 
@@ -104,7 +108,7 @@ def read(model: Model, options: Options, *, shapes_only: bool = False) -> Graph:
     """
     files = FileHashes(short_names([path for path in model.files if path.is_file()]))
     graph = _read(model, options, shapes_only)
-    return _with_facts(replace(graph, source=replace(graph.source, files=files)), model.deploy)
+    return _with_facts(replace(graph, source=replace(graph.source, files=files)), model.published)
 
 
 def _read(model: Model, options: Options, shapes_only: bool) -> Graph:
@@ -146,17 +150,30 @@ def _read_at(shapes: Mapping[str, Shape], model: Model, options: Options, shapes
     return cast(Graph, module.read_matconvnet(*model.files, input_shapes=shapes))
 
 
-def _with_facts(graph: Graph, deploy: prototxt.Deploy | None) -> Graph:
+def _with_facts(graph: Graph, published: Published | None) -> Graph:
     """Fill in what is published about a network where its files are silent."""
-    if deploy is None:
+    if published is None:
         return graph
     said = graph.preprocessing
     shape = next(iter(graph.inputs.values()))
+    order = said.channel_order or published.channel_order or None
+    mean = _in_order(published.mean, published.channel_order, order)
+    scale = _in_order(published.scale, published.channel_order, order)
+    channels = len(mean) or (shape[1] if len(shape) == 4 else 1)
     facts = Preprocessing(
-        said.channel_order or deploy.channel_order,
-        np.array(deploy.mean, np.float32) if said.mean is None else said.mean,
-        said.scale or (deploy.scale,) * len(deploy.mean),
+        order,
+        np.array(mean, np.float32) if said.mean is None and mean else said.mean,
+        said.scale or (scale * channels if len(scale) == 1 else scale) or None,
         said.size or (shape[2:] if len(shape) == 4 else None),
     )
-    source = replace(graph.source, licence=graph.source.licence or deploy.licence)
-    return replace(graph, preprocessing=facts, labels=graph.labels or deploy.labels, source=source)
+    source = replace(graph.source, licence=graph.source.licence or published.licence)
+    return replace(graph, preprocessing=facts, labels=graph.labels or published.labels, source=source)
+
+
+def _in_order(values: tuple[float, ...], published: str, order: str | None) -> tuple[float, ...]:
+    """Return values of the published channel order in that of the network, where its file says another one."""
+    return values[::-1] if {published, order} == {"RGB", "BGR"} else values
+
+
+# Formats that are converted -> how the commands call them.
+COMMANDS = {"caffe": "caffe", "matconvnet": "mat"}

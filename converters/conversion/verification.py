@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-import prototxt
 from converters import formats, parity, passes
+from converters.conversion import names
 from converters.conversion.pipeline import tolerance
 from converters.conversion.preparation import prepared
 from converters.conversion.proof import Progress, Prover, Trial, silent
@@ -129,7 +129,7 @@ def artefact_target(path: Path) -> formats.Target:
 def _is_source(against: Sequence[str]) -> bool:
     known = {suffix for source in formats.SOURCES.values() for suffix in source.suffixes}
     first = Path(against[0])
-    return len(against) > 1 or first.suffix.lower() in known or (against[0] in prototxt.DEPLOYS and not first.exists())
+    return len(against) > 1 or first.suffix.lower() in known or names.is_known(against[0])
 
 
 # What can be read of a target beside what is written.

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-import prototxt
 from converters import formats
+from converters.conversion import names
 from converters.errors import did_you_mean
 from converters.files.model_files import check_regular
 from heads.backbones.artefact import Artefact, Hardware
@@ -39,10 +39,10 @@ def _made(module: str, what: Any, hardware: Hardware) -> Artefact:
 
 
 def _check_name(word: str) -> None:
-    known = (*prototxt.DEPLOYS, INCEPTION)
-    if Path(word).exists() or Path(word).suffix or Path(word).name != word or word in known:
+    if not names.may_be_name(word) or word == INCEPTION or names.find(word) is not None:
         return
-    raise HeadsError(f"'{word}' is neither a file nor a known network{did_you_mean(word, known)} ({', '.join(known)})")
+    hint = did_you_mean(word, (*names.known(), INCEPTION))
+    raise HeadsError(f"'{word}' is neither a file nor a known network{hint} ({INCEPTION}, {names.listed()})")
 
 
 INCEPTION = "inception-resnet-v1"

@@ -1,29 +1,12 @@
 """One writer at a time: a lock that the system lets go of when its process ends, however it ends."""
 
-import errno
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
+from converters.files.locking import TAKEN, take
 from heads.errors import HeadsError
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _take(file: BinaryIO) -> None:
-        file.seek(0)
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-else:
-    import fcntl
-
-    def _take(file: BinaryIO) -> None:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
-TAKEN = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK)
 
 
 @contextmanager
@@ -31,7 +14,7 @@ def locked(path: Path) -> Iterator[None]:
     """Hold the lock `path`, a file that stays; HeadsError where another program holds it, or the disk has no locks."""
     with path.open("ab") as file:
         try:
-            _take(file)
+            take(file)
         except OSError as error:
             if error.errno in TAKEN:
                 raise HeadsError(

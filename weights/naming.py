@@ -1,0 +1,74 @@
+"""What the converters ask for a name (entry point `faceport.models`): which files are here, and what is known of them."""
+
+from pathlib import Path
+
+import prototxt
+from converters.conversion.names import Published
+from converters.conversion.side_files import read_labels
+from weights.registry import reading
+from weights.registry.model import PublishedModel
+from weights.store.files import local_files
+
+
+def names() -> tuple[str, ...]:
+    """List the published models."""
+    return tuple(reading.models())
+
+
+def find(name: str) -> Published | None:
+    """Return what is known of a published model, None for a name that is none."""
+    model = reading.models().get(name)
+    return None if model is None else published(model)
+
+
+def published(model: PublishedModel) -> Published:
+    """Return what the converters want to know of a model, with those of its files that are here."""
+    pixels = model.pixels
+    return Published(
+        name=model.name,
+        format=model.format,
+        files=readable(model),
+        advice=advice(model),
+        channel_order=pixels.channel_order if pixels else "",
+        mean=pixels.mean if pixels else (),
+        scale=pixels.scale if pixels else (),
+        labels=labels(model),
+        licence=model.licence.name,
+        other_release=model.other_release,
+    )
+
+
+def readable(model: PublishedModel) -> tuple[Path, ...]:
+    """Return the files that are here in the order of the model's format.
+
+    For Caffe the prototxt that was fetched, or else the packed one, and the weights, or the prototxt alone.
+    """
+    by_role = {member.role: local_files(model).get(member.name) for member in model.members}
+    weights = by_role.get("weights")
+    if model.format != "caffe":
+        return (weights,) if weights else ()
+    packed = prototxt.DEPLOYS[model.prototxt].prototxt if model.prototxt else None
+    network = by_role.get("prototxt") or packed
+    if network is None:
+        return ()
+    return (network, weights) if weights else (network,)
+
+
+def advice(model: PublishedModel) -> str:
+    """Return how to come by the files of a model that are not here."""
+    terms = f"{model.licence.name}; {model.page}"
+    if not model.fetchable:
+        files = " ".join(member.name for member in model.needed)
+        return f"no address of it is known; if you have it, run: weights add {model.name} {files} ({terms})"
+    accepting = " --accept-licence" if model.licence.non_commercial else ""
+    return f"to get it, run: weights fetch {model.name}{accepting} ({terms})"
+
+
+def labels(model: PublishedModel) -> tuple[str, ...]:
+    """Return the class names: the short list of the registry, or those of a text file that is here."""
+    if model.labels:
+        return model.labels
+    local = local_files(model)
+    files = [local[member.name] for member in model.members if member.role == "labels" and member.name in local]
+    texts = [path for path in files if path.suffix == ".txt"]
+    return read_labels(texts[0]) if texts else ()
