@@ -119,6 +119,20 @@ def _verify(words: Words, given: Options, how: How) -> None:
         raise ConversionError(found.problems())
 
 
+def _crosscheck(words: Words, given: Options, how: How) -> None:
+    from converters.command_line import crosschecking, terminal
+    from converters.conversion.crosschecking import crosscheck
+
+    with terminal.progress() as progress:
+        found = crosscheck(words, given, progress)
+    if how == "json":
+        terminal.say_json(found.as_json())
+    else:
+        crosschecking.show_crosscheck(found)
+    if not found.ok:
+        raise ConversionError(found.problems())
+
+
 def _formats(_words: Words, _given: Options, how: How) -> None:
     from converters import support
     from converters.command_line import console, terminal
@@ -151,6 +165,7 @@ def _doctor(_words: Words, _given: Options, how: How) -> None:
 CAFFE = "The prototxt and the caffemodel; or the name of a network, followed by the caffemodel if it is not here."
 MAT = "The .mat file of a SimpleNN or a DagNN; or the name of a network."
 ANY = "A prototxt and a caffemodel, a .mat file, or the name of a network (`weights list` shows them)."
+TWO = "Two models: each a name, a .mat file, or a prototxt followed by its caffemodel."
 
 
 def _conversion(source: str, target: str, title: str) -> Command:
@@ -179,6 +194,12 @@ COMMANDS = {
         ANY,
         ("against", "samples", "tolerance", *CHANGING, *READING),
         needed=("against",),
+    ),
+    "crosscheck": Command(
+        _crosscheck,
+        "Compare two releases of one network, such as Caffe's and MatConvNet's.",
+        TWO,
+        ("tolerance", "input_shapes"),
     ),
     "formats": Command(_formats, "List which layers of which source can go to which target.", options=("markdown",)),
     "doctor": Command(_doctor, "Say what is installed, and which devices really run."),

@@ -193,6 +193,7 @@ def _facts(found: Inspection) -> Mapping[str, str]:
         "size": f"{amount(found.parameters, COUNTS)} parameters, {amount(4 * found.parameters, BYTES)} as float32, "
         f"{amount(found.macs, COUNTS)} MACs",
         "preprocessing": ", ".join(stated) or "not stated; give it with --channel-order, --mean and --scale",
+        **({"channel order": found.channel_order} if found.channel_order else {}),
         "labels": f"{len(found.labels)}{first}" if found.labels else "none; give them with --labels",
         **({"licence": found.licence} if found.licence else {}),
         **axes,

@@ -1,12 +1,13 @@
 """What a network is made of: every node with its size and cost, totals, and what pins the size of its input."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from converters import passes
+from converters.conversion.crosschecking import channel_order
 from converters.conversion.preparation import prepared
 from converters.conversion.sources import find_model, read
 from converters.ir import Graph, Preprocessing
@@ -27,7 +28,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Inspection:
-    """A network in numbers and words; `open_axes` says for each axis why it is pinned, or "" where it may stay open."""
+    """A network in numbers and words; `open_axes` says for each axis why it is pinned, or "" where it may stay open.
+
+    `channel_order` says how sure the order of the channels is, "" where there are no colours.
+    """
 
     name: str
     format: str
@@ -42,6 +46,7 @@ class Inspection:
     licence: str
     open_axes: Mapping[str, str]
     warnings: tuple[str, ...]
+    channel_order: str = ""
 
 
 def inspect(words: Sequence[str], options: Options) -> Inspection:
@@ -51,7 +56,7 @@ def inspect(words: Sequence[str], options: Options) -> Inspection:
     """
     model = find_model(words)
     graph = prepared(read(model, options, shapes_only=not model.complete), options)
-    return described(graph, weights=model.complete)
+    return replace(described(graph, weights=model.complete), channel_order=channel_order(model, graph))
 
 
 def described(graph: Graph, *, weights: bool = True) -> Inspection:
@@ -116,6 +121,7 @@ def as_json(inspection: Inspection) -> dict[str, Any]:
         "parameters": inspection.parameters,
         "macs": inspection.macs,
         "preprocessing": dict(inspection.preprocessing),
+        "channel_order": inspection.channel_order or None,
         "labels": list(inspection.labels),
         "licence": inspection.licence,
         "axes": {axis: {"open": not why, "pinned by": why or None} for axis, why in inspection.open_axes.items()},

@@ -9,7 +9,7 @@ from converters import formats, passes
 from converters.conversion.side_files import read_array
 from converters.errors import ConversionError, FormatError, ShapeError
 from converters.files.model_files import check_regular
-from converters.ir import Graph, Preprocessing
+from converters.ir import Graph
 from converters.ops import Array
 
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
@@ -92,16 +92,4 @@ def _picture(graph: Graph, name: str, path: Path) -> Array:
     pixels: Array = read_image(path, (size[0], size[1]), gray=channels == 1)
     if name in graph.input_dtypes:
         return np.repeat(pixels[None], batch, 0)
-    return np.repeat(preprocessed(pixels, graph.preprocessing)[None], batch, 0)
-
-
-def preprocessed(pixels: Array, preprocessing: Preprocessing) -> Array:
-    """Return R, G, B pixels (3, height, width), or gray ones, as a network of this preprocessing takes them."""
-    image = (pixels[::-1] if preprocessing.channel_order == "BGR" else pixels).astype(np.float32)
-    if preprocessing.mean is not None:
-        image = image - preprocessing.mean.reshape(
-            preprocessing.mean.shape + (1,) * (image.ndim - preprocessing.mean.ndim)
-        )
-    if preprocessing.scale is not None:
-        image = image * np.array(preprocessing.scale, np.float32)[:, None, None]
-    return np.ascontiguousarray(image, np.float32)
+    return np.repeat(passes.preprocessed(pixels, graph.preprocessing)[None], batch, 0)

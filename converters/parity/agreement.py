@@ -26,9 +26,9 @@ from converters.parity.measure import measured
 from converters.roles import image_inputs
 
 # Layers that only some formats have; they change no value, at most its shape.
-_SILENT: tuple[type[Op], ...] = (Dropout, Flatten, Identity, Preprocess, Reshape)
+SILENT: tuple[type[Op], ...] = (Dropout, Flatten, Identity, Preprocess, Reshape)
 # Ops that may stand for one another.
-_SAME_KIND: tuple[tuple[type[Op], ...], ...] = ((Convolution, Dense), (GlobalPooling, Pooling))
+SAME_KIND: tuple[tuple[type[Op], ...], ...] = ((Convolution, Dense), (GlobalPooling, Pooling))
 # Weights that went through float32 once more than the others.
 _ROUNDING = 1e-6
 
@@ -72,13 +72,14 @@ def same_network(first: Graph, second: Graph, *, seed: int = 0, tolerance: float
 
 def _paired(first: Sequence[Node], second: Sequence[Node]) -> list[_Pair]:
     """Pair nodes in order; an empty list when they are not of the same kinds."""
-    alike = len(first) == len(second) and all(map(_same_kind, first, second))
+    alike = len(first) == len(second) and all(map(same_kind, first, second))
     return list(zip(first, second, strict=True)) if alike else []
 
 
-def _same_kind(a: Node, b: Node) -> bool:
+def same_kind(a: Node, b: Node) -> bool:
+    """Return whether two nodes may be the same layer: of one op, or of two that may stand for one another."""
     kinds = (type(a.op), type(b.op))
-    return kinds[0] is kinds[1] or any(kinds[0] in group and kinds[1] in group for group in _SAME_KIND)
+    return kinds[0] is kinds[1] or any(kinds[0] in group and kinds[1] in group for group in SAME_KIND)
 
 
 def _unpaired(first: Graph, second: Graph) -> Iterator[str]:
@@ -86,7 +87,7 @@ def _unpaired(first: Graph, second: Graph) -> Iterator[str]:
     if len(lists[0]) != len(lists[1]):
         yield f"the networks have {len(lists[0])} and {len(lists[1])} layers with weights"
     for a, b in zip(*lists, strict=False):
-        if not _same_kind(a, b):
+        if not same_kind(a, b):
             yield f"'{a.name}' is {type(a.op).__name__}, '{b.name}' is {type(b.op).__name__}: from here on they differ"
             break
     yield "folding batch normalization on both sides (--fold-batch-norm) may make them comparable"
@@ -110,12 +111,12 @@ def _compared(graph: Graph, a: Node, b: Node) -> _Finding:
     names = (a.name, b.name)
     problem = _difference(a, b)
     other_layout = type(a.op) is not type(b.op)
-    if problem and _reads_image(graph, a) and not _difference(a, b, flipped=True):
+    if problem and reads_image(graph, a) and not _difference(a, b, flipped=True):
         return _Finding(names, flipped=True, other_layout=other_layout)
     return _Finding(names, other_layout=other_layout, difference=problem)
 
 
-def _reads_image(graph: Graph, node: Node) -> bool:
+def reads_image(graph: Graph, node: Node) -> bool:
     """Return whether a node is a convolution of the image itself."""
     source = node.inputs[0]
     before = None if source in graph.inputs else graph.node(source)
@@ -194,7 +195,7 @@ def _values(first: Graph, second: Graph, *, seed: int, swapped: bool) -> list[tu
 
 def _comparable(first: Graph, second: Graph) -> list[_Pair]:
     """Pair all nodes that compute something, or those with weights where the others do not correspond."""
-    speaking = [[node for node in graph if not isinstance(node.op, _SILENT)] for graph in (first, second)]
+    speaking = [[node for node in graph if not isinstance(node.op, SILENT)] for graph in (first, second)]
     weighty = [[node for node in graph if node.params] for graph in (first, second)]
     return _paired(*speaking) or _paired(*weighty)
 

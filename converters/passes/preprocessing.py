@@ -148,6 +148,18 @@ def _centre(values: Array, image: Shape) -> Array:
     return values
 
 
+def preprocessed(pixels: Array, preprocessing: Preprocessing) -> Array:
+    """Return R, G, B pixels (3, height, width), or gray ones, as a network of this preprocessing takes them."""
+    image = (pixels[::-1] if preprocessing.channel_order == "BGR" else pixels).astype(np.float32)
+    if preprocessing.mean is not None:
+        image = image - preprocessing.mean.reshape(
+            preprocessing.mean.shape + (1,) * (image.ndim - preprocessing.mean.ndim)
+        )
+    if preprocessing.scale is not None:
+        image = image * np.array(preprocessing.scale, np.float32)[:, None, None]
+    return np.ascontiguousarray(image, np.float32)
+
+
 def _label_problems(graph: Graph, labels: Sequence[str]) -> Iterator[str]:
     sizes = {name: graph.shapes[value][1] for name, value in graph.outputs.items() if len(graph.shapes[value]) > 1}
     if len(labels) not in sizes.values():
