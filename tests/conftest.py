@@ -19,6 +19,9 @@ from hypothesis import settings
 # Whoever imports TensorFlow first in a process decides for all: oneDNN's convolutions round more coarsely than Eigen's
 # (1.8e-5 of the maximum instead of 7e-6 on full-size VGG-Face's prob).
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+# Published weights of the person who runs the tests, and models of theirs, are none of the tests' business.
+os.environ["FACEPORT_WEIGHTS"] = str(Path(__file__).parent / "no-weights")
+os.environ.pop("FACEPORT_REGISTRY", None)
 
 ROOT = Path(__file__).parent.parent
 HEAVY = (

@@ -31,6 +31,10 @@ FORBIDDEN = {
     "heads.cli": (*HEAVY, *READING, "numpy"),
     "heads.command_line.commands": (*HEAVY, *READING, "numpy"),
     "heads.recipes": HEAVY,
+    "weights": (*HEAVY, *READING, *TERMINAL, "numpy", "pooch", "requests"),
+    "weights.cli": (*HEAVY, *READING, "numpy", "pooch", "requests"),
+    "weights.command_line.commands": (*HEAVY, *READING, "numpy", "pooch", "requests"),
+    "weights.naming": (*HEAVY, *READING, *TERMINAL, "requests"),
 }
 
 

@@ -1,4 +1,4 @@
-"""What the converters ask for a name (entry point `faceport.models`): which files are here, and what is known of them."""
+"""What the converters ask for a name (entry point `faceport.models`): the files that are here, and what is known."""
 
 from pathlib import Path
 
@@ -57,11 +57,13 @@ def readable(model: PublishedModel) -> tuple[Path, ...]:
 def advice(model: PublishedModel) -> str:
     """Return how to come by the files of a model that are not here."""
     terms = f"{model.licence.name}; {model.page}"
-    if not model.fetchable:
-        files = " ".join(member.name for member in model.needed)
-        return f"no address of it is known; if you have it, run: weights add {model.name} {files} ({terms})"
     accepting = " --accept-licence" if model.licence.non_commercial else ""
-    return f"to get it, run: weights fetch {model.name}{accepting} ({terms})"
+    way = f"weights fetch {model.name}{accepting}"
+    if not model.fetchable:
+        way = f"weights add {model.name} {' '.join(member.name for member in model.needed)}"
+    condition = "to get them" if model.fetchable else "no address of them is known; if you have them"
+    instead = ", or name the caffemodel after it" if model.format == "caffe" and readable(model) else ""
+    return f"{condition}, run: {way}{instead} ({terms})"
 
 
 def labels(model: PublishedModel) -> tuple[str, ...]:

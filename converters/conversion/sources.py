@@ -154,20 +154,27 @@ def _with_facts(graph: Graph, published: Published | None) -> Graph:
     """Fill in what is published about a network where its files are silent."""
     if published is None:
         return graph
-    said = graph.preprocessing
+    source = replace(graph.source, licence=graph.source.licence or published.licence)
+    known = replace(graph, labels=graph.labels or published.labels, source=source)
     shape = next(iter(graph.inputs.values()))
+    # What is said of an image holds for no input of other channels, such as several images side by side.
+    if len(shape) == 4 and published.mean and len(published.mean) != shape[1]:
+        return known
+    return replace(known, preprocessing=_preprocessing(graph.preprocessing, shape, published))
+
+
+def _preprocessing(said: Preprocessing, shape: Shape, published: Published) -> Preprocessing:
+    """Return what the files say of their input, and what is published where they are silent."""
     order = said.channel_order or published.channel_order or None
     mean = _in_order(published.mean, published.channel_order, order)
     scale = _in_order(published.scale, published.channel_order, order)
     channels = len(mean) or (shape[1] if len(shape) == 4 else 1)
-    facts = Preprocessing(
+    return Preprocessing(
         order,
         np.array(mean, np.float32) if said.mean is None and mean else said.mean,
         said.scale or (scale * channels if len(scale) == 1 else scale) or None,
         said.size or (shape[2:] if len(shape) == 4 else None),
     )
-    source = replace(graph.source, licence=graph.source.licence or published.licence)
-    return replace(graph, preprocessing=facts, labels=graph.labels or published.labels, source=source)
 
 
 def _in_order(values: tuple[float, ...], published: str, order: str | None) -> tuple[float, ...]:

@@ -23,7 +23,8 @@ def problems(model: PublishedModel) -> Iterator[str]:
     if model.name in prototxt.DEPLOYS and prototxt.DEPLOYS[model.name].weights:
         yield "this is the name of a network that comes with its weights"
     if model.format not in FORMATS:
-        yield f"the format is '{model.format}'{did_you_mean(model.format, FORMATS)}; expected one of {', '.join(FORMATS)}"
+        near = did_you_mean(model.format, FORMATS)
+        yield f"the format is '{model.format}'{near}; expected one of {', '.join(FORMATS)}"
     yield from _prototxt_problems(model)
     yield from _parts_problems(model)
     yield from _unique("download", [download.name for download in model.downloads])
@@ -42,8 +43,6 @@ def other_release_problem(model: PublishedModel, models: dict[str, PublishedMode
         return None
     if name not in models:
         return f"the other release is '{name}', which is no model{did_you_mean(name, models)}"
-    if models[name].other_release != model.name:
-        return f"the other release is '{name}', whose own is '{models[name].other_release}'"
     if models[name].format == model.format:
         return f"the other release is '{name}', in the same format, {model.format}"
     return None

@@ -3,6 +3,8 @@
     [families.F]            what several models share: task, licence, paper, page, pixels, traps, notes
     [models.M]              one model; what it says itself comes before what its family says
     [[models.M.downloads]]  a file (with its `role`), or an archive with its `members`
+
+$FACEPORT_REGISTRY names the further one.
 """
 
 import os
@@ -32,16 +34,15 @@ def model(name: str) -> PublishedModel:
     """Return a published model; WeightsError with the nearest spelling when there is none of this name."""
     known = models()
     if name not in known:
-        raise WeightsError(
-            f"there is no published model '{name}'{did_you_mean(name, known)}; `weights list` shows those that are known"
-        )
+        hint = did_you_mean(name, known)
+        raise WeightsError(f"there is no published model '{name}'{hint}; `weights list` shows those that are known")
     return known[name]
 
 
 def read(path: Path | Traversable) -> dict[str, PublishedModel]:
     """Return the models of a table; RegistryError with everything that is wrong in it."""
     found: list[str] = []
-    read_models = _read(Table(str(path), _told(path), found), found)
+    read_models = _read(Table(str(path), _told(path), found))
     for each in read_models.values():
         found += [f"{path}: models.{each.name}: {problem}" for problem in problems(each)]
     if found:
@@ -71,16 +72,16 @@ def _told(path: Path | Traversable) -> dict[str, Any]:
         raise RegistryError(f"{path}: is no TOML: {error}") from error
 
 
-def _read(file: Table, found: list[str]) -> dict[str, PublishedModel]:
+def _read(file: Table) -> dict[str, PublishedModel]:
     families = {table.name: table for table in file.tables("families")}
-    made = [_model(table, families, found) for table in file.tables("models")]
+    made = [_model(table, families) for table in file.tables("models")]
     for table in families.values():
         _asked_of_families(table)
     file.close()
     return {each.name: each for each in made}
 
 
-def _model(table: Table, families: dict[str, Table], found: list[str]) -> PublishedModel:
+def _model(table: Table, families: dict[str, Table]) -> PublishedModel:
     family = table.text("family")
     shared = families.get(family)
     if shared is None:

@@ -78,14 +78,16 @@ class Table:
         if not isinstance(found, list | dict):
             self.refuse(f"'{key}' is {found!r}, expected tables")
             return
-        inner = found.items() if isinstance(found, dict) else ((str(index + 1), each) for index, each in enumerate(found))
+        named = ((str(index), each) for index, each in enumerate(found, 1))
+        inner = found.items() if isinstance(found, dict) else named
         for name, each in inner:
             if self._is(f"{key}.{name}", each, dict):
                 yield self._inside(f"{key}.{name}", each, name)
 
     def _inside(self, key: str, values: Mapping[str, Any], name: str = "") -> "Table":
         # The file itself has no name.
-        return Table(f"{self.place}.{key}" if self.name else f"{self.place}: {key}", values, self._problems, name or key)
+        place = f"{self.place}.{key}" if self.name else f"{self.place}: {key}"
+        return Table(place, values, self._problems, name or key)
 
     def _get(self, key: str, kind: type, default: Any) -> Any:
         self._asked.add(key)

@@ -5,6 +5,8 @@
     <store>/licences.json               licences that were accepted
     <store>/.downloads/<model>/<name>   downloads on their way, and `<name>.part` of those that were broken off
     <store>/.locks/<model>              held by the process that changes a model
+
+The store is the user's cache folder, or the one that $FACEPORT_WEIGHTS names.
 """
 
 import os

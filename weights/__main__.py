@@ -1,0 +1,5 @@
+"""`python -m weights`, the same as `weights`."""
+
+from weights.cli import main
+
+main()

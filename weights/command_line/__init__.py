@@ -1,0 +1,1 @@
+"""The commands of `weights`: how they are typed, what they do, and how results are printed."""
