@@ -20,7 +20,8 @@ def distance(got: Array, expected: Array) -> float:
         return float("inf")
     largest = scale = 0.0
     for ours, theirs in _parts(got, expected):
-        apart = float(np.abs(ours - theirs).max(initial=0.0))
+        with np.errstate(invalid="ignore", over="ignore"):
+            apart = float(np.abs(ours - theirs).max(initial=0.0))
         if not np.isfinite(apart):
             return measured(got, expected).difference
         largest = max(largest, apart)
@@ -33,7 +34,6 @@ def _parts(got: Array, expected: Array) -> Iterator[tuple[Array, Array]]:
     if not got.ndim:
         got, expected = got.reshape(1), expected.reshape(1)
     step = max(1, PART_VALUES * len(got) // max(got.size, 1))
-    with np.errstate(invalid="ignore", over="ignore"):
-        for start in range(0, len(got), step):
-            rows = slice(start, start + step)
-            yield got[rows].astype(np.float64), expected[rows].astype(np.float64)
+    for start in range(0, len(got), step):
+        rows = slice(start, start + step)
+        yield got[rows].astype(np.float64), expected[rows].astype(np.float64)

@@ -3,12 +3,13 @@
 One file alone never tells: a network trained on BGR and one trained on RGB look alike.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 from converters.crosscheck.arrays import distance
 from converters.crosscheck.layers import flipped_channels, takes_colours_itself
-from converters.crosscheck.pairing import Titles
+from converters.crosscheck.pairing import Pair, Titles, paired
 from converters.ir import Graph
 from converters.ops import Array
 
@@ -34,36 +35,48 @@ class Channels:
 
     @property
     def swapped(self) -> bool:
-        """Whether the second network takes the channels in reverse, as far as is known."""
-        both = self.first in OTHER_ORDER and self.second in OTHER_ORDER
-        return self.relation == "flipped" or (self.relation == "unknown" and both and self.first != self.second)
+        """Whether the second network takes the channels in reverse: by the weights, or else as the two state."""
+        return self.relation == "flipped" if self.relation != "unknown" else self.said_swapped
+
+    @property
+    def said_swapped(self) -> bool:
+        """Whether the two state opposite orders; where one is silent, whether the weights say so."""
+        if self.first in OTHER_ORDER and self.second in OTHER_ORDER:
+            return self.first != self.second
+        return self.relation == "flipped"
 
 
 def takes_colours(graph: Graph) -> bool:
     """Return whether a network reads colour images as they are, so that its channel order is a question."""
-    return _first_kernels(graph) is not None
+    return not graph.input_dtypes and any(takes_colours_itself(graph, node) for node in graph)
 
 
-def channel_orders(first: Graph, second: Graph, titles: Titles, tolerance: float = 1e-5) -> Channels:
-    """Tell the channel orders of two releases of one network.
+def channel_orders(
+    first: Graph, second: Graph, titles: Titles, pairs: Iterable[Pair] | None = None, tolerance: float = 1e-5
+) -> Channels:
+    """Tell the channel orders of two releases of one network; `pairs` are their nodes where those are known already.
 
     The first convolutions are compared as they are and with the input channels of one in reverse. That says whether
     the orders are equal or opposite; which they are is known where a release states its own.
     """
-    kernels = (_first_kernels(first), _first_kernels(second))
     stated = (first.preprocessing.channel_order, second.preprocessing.channel_order)
-    if kernels[0] is None or kernels[1] is None:
+    kernels = _first_kernels(first, second, paired(first, second).pairs if pairs is None else pairs)
+    if kernels is None:
         return Channels("unknown", *stated)
-    relation = _relation(kernels[0], kernels[1], tolerance)
+    relation = _relation(*kernels, tolerance)
     if relation == "unknown":
-        return Channels(relation, *stated, _unrelated(kernels[0], kernels[1], tolerance))
+        return Channels(relation, *stated, _unrelated(*kernels, tolerance))
     return _told(relation, stated, titles)
 
 
-def _first_kernels(graph: Graph) -> Array | None:
-    """Return the weights of the first convolution of a colour image, None where there is none."""
-    node = next((node for node in graph if takes_colours_itself(graph, node)), None)
-    return None if node is None or graph.input_dtypes else node.params["weight"]
+def _first_kernels(first: Graph, second: Graph, pairs: Iterable[Pair]) -> tuple[Array, Array] | None:
+    """Return the weights of the first pair of convolutions of a colour image, None where there is none."""
+    if first.input_dtypes or second.input_dtypes:
+        return None
+    for ours, theirs in pairs:
+        if takes_colours_itself(first, ours) and takes_colours_itself(second, theirs):
+            return ours.params["weight"], theirs.params["weight"]
+    return None
 
 
 def _relation(ours: Array, theirs: Array, tolerance: float) -> Relation:

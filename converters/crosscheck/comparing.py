@@ -42,7 +42,7 @@ def crosscheck(
     first, second, pairing, folded = _comparable(first, second)
     progress("comparing the learned values", 0.0)
     layers = compared_layers(first, pairing.pairs, tolerance)
-    channels = channel_orders(first, second, titles, tolerance)
+    channels = channel_orders(first, second, titles, pairing.pairs, tolerance)
     structure = list(_unpaired(pairing, titles))
     fitted = _fitted(first, second, titles, structure)
     statements = compared_preprocessing(first, fitted or second, channels, titles)
@@ -51,7 +51,8 @@ def crosscheck(
         structure += _shapes_apart(first, fitted, pairing)
         contradicting = bool(channels.problem or statements.problems)
         found = computed(first, fitted, pairing, channels, contradicting, tolerance, progress)
-        structure += _telling_settings(pairing.pairs, found)
+        if not structure:
+            structure += _telling_settings(pairing.pairs, found)
     lines = (*ends, *folded, *_form(first, second, pairing, layers, titles), *_settings(pairing.pairs, found))
     pairs = tuple((ours.name, theirs.name, type(ours.op).__name__) for ours, theirs in pairing.pairs)
     return Crosscheck(titles, pairs, lines, tuple(structure), layers, channels, statements + labels, found)

@@ -40,9 +40,9 @@ def compared_preprocessing(first: Graph, second: Graph, channels: Channels, titl
     return found
 
 
-def turned(values: Array, channels: Channels) -> Array:
-    """Return one value or plane per channel in the order of the other network."""
-    return values[::-1] if channels.swapped else values
+def _turned(values: Array, channels: Channels) -> Array:
+    """Return what the second network states for each channel in the order that the first one states."""
+    return values[::-1] if channels.said_swapped else values
 
 
 def _channel_names(order: str | None, known: Preprocessing) -> str:
@@ -50,7 +50,7 @@ def _channel_names(order: str | None, known: Preprocessing) -> str:
 
 
 def _means(ours: Array, theirs: Array, channels: Channels, names: str, titles: Titles) -> Statements:
-    aligned = turned(theirs, channels)
+    aligned = _turned(theirs, channels)
     apart = _apart(ours, aligned)
     if apart is None:
         shapes = [f"{list(mean.shape[1:])}" for mean in (ours, theirs)]
@@ -58,7 +58,7 @@ def _means(ours: Array, theirs: Array, channels: Channels, names: str, titles: T
     said = f"{titles[0]} subtracts {_in_words(ours, names)}, {titles[1]} {_in_words(aligned, names)}"
     if apart <= MEAN_ROUNDING:
         rounding = f" (within {apart:.1e})" if apart else ""
-        flipped = ", in reverse order as their channels are" if channels.swapped else ""
+        flipped = ", in reverse order as their channels are" if channels.said_swapped else ""
         return Statements((f"means agree{rounding}: {_in_words(ours, names)}{flipped}",))
     reverse = _apart(ours, aligned[::-1])
     if reverse is not None and reverse <= MEAN_ROUNDING:
@@ -89,7 +89,7 @@ def _scales(ours: Preprocessing, theirs: Preprocessing, channels: Channels, titl
         return Statements((f"only {titles[0 if theirs.scale is None else 1]} states a scale",))
     count = len(ours.scale or theirs.scale or ())
     factors = [np.array(known.scale or (1.0,) * count) for known in (ours, theirs)]
-    aligned = turned(factors[1], channels)
+    aligned = _turned(factors[1], channels)
     if len(factors[0]) == len(aligned) and np.allclose(factors[0], aligned, rtol=SCALE_ROUNDING, atol=0):
         return Statements(("scales agree",))
     said = [", ".join(f"{value:.7g}" for value in values) for values in (factors[0], aligned)]

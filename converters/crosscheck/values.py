@@ -8,7 +8,6 @@ import numpy as np
 
 from converters.crosscheck.channels import OTHER_ORDER, Channels
 from converters.crosscheck.pairing import Pairing
-from converters.crosscheck.statements import turned
 from converters.ir import Feeds, Graph, Preprocessing
 from converters.ops import Array
 from converters.parity import Report, compare, sample_feeds
@@ -105,9 +104,12 @@ def _filled(known: Preprocessing, other: Preprocessing, channels: Channels) -> P
 
 
 def _for_the_other(known: Preprocessing, order: str | None, channels: Channels) -> Preprocessing:
-    mean = None if known.mean is None else turned(known.mean, channels)
-    scale = None if known.scale is None else tuple(turned(np.array(known.scale), channels).tolist())
-    return Preprocessing(order, mean, scale, known.size)
+    """Return what one network states as it holds for the other, channels turned where the weights say so."""
+    if not channels.swapped:
+        return replace(known, channel_order=order)
+    mean = None if known.mean is None else known.mean[::-1]
+    scale = None if known.scale is None else known.scale[::-1]
+    return replace(known, channel_order=order, mean=mean, scale=scale)
 
 
 def _own(second: Graph, first: Graph, prepared: _Prepared, channels: Channels) -> Preprocessing:
