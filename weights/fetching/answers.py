@@ -8,7 +8,7 @@ from requests import RequestException, Response
 from requests.exceptions import ConnectTimeout, ReadTimeout, SSLError
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
-from weights.fetching.failures import AddressError, BrokenOffError, WrongFileError
+from weights.fetching.failures import AddressError, BrokenOffError, WrongFileError, printable
 from weights.fetching.part import Origin
 
 # Answers that may be another one a little later; all from 500 on are too.
@@ -28,7 +28,7 @@ def check_status(response: Response, wanted: int) -> None:
     status = response.status_code
     if status == wanted:
         return
-    told = f"answers {status} {response.reason or ''}".rstrip()
+    told = f"answers {status} {printable(response.reason or '')}".rstrip()
     if status in PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         raise BrokenOffError(told)
     raise AddressError(told if status >= HTTPStatus.BAD_REQUEST else f"{told}, {wanted} is expected")
@@ -43,7 +43,7 @@ def check_kind(response: Response, name: str) -> None:
     # Apache says so of archives that lie there compressed and are meant to stay so.
     archive = encoding in ("gzip", "x-gzip") and name.endswith((".gz", ".tgz"))
     if encoding not in ("", "identity") and not archive:
-        raise AddressError(f"sends the file compressed ({encoding}), though it was asked not to")
+        raise AddressError(f"sends the file compressed ({printable(encoding)}), though it was asked not to")
 
 
 def check_beginning(content: bytes) -> None:
@@ -101,4 +101,4 @@ def _reason(error: BaseException) -> str:
         if isinstance(cause, OSError) and cause.strerror:
             reason = cause.strerror
         cause = cause.__cause__ or cause.__context__
-    return reason
+    return printable(reason)

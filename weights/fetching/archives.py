@@ -16,12 +16,12 @@ from typing import IO, cast
 
 from weights.fetching.bounded import BoundedReader
 from weights.fetching.bounds import size_problem
-from weights.fetching.failures import ArchiveError, no_room
+from weights.fetching.failures import ArchiveError, no_room, printable
 from weights.fetching.progress import Progress, Throttled
 from weights.registry.model import Member
 
-ENTRIES_LIMIT = 10_000
-CHUNK_BYTES = 2**20
+ENTRIES_LIMIT = 1000
+CHUNK_BYTES = 2**16
 # What the standard library raises at content that is not as it should be. Its OSErrors but one are the disk's.
 DAMAGE = (
     tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, struct.error, EOFError, ValueError,
@@ -51,7 +51,7 @@ def unpack(archive: Path, members: Sequence[Member], folder: Path, progress: Pro
     try:
         with closing(_entries(archive)) as entries:
             for entry in entries:
-                seen.append(entry.path)
+                seen.append(printable(entry.path))
                 for member in members:
                     if not member.lies_at(str(PurePosixPath(entry.path))):
                         continue
@@ -59,7 +59,7 @@ def unpack(archive: Path, members: Sequence[Member], folder: Path, progress: Pro
                         raise ArchiveError(f"{archive.name}: holds {member.within} more than once")
                     found[member.name] = _take(archive, entry, member, folder, progress)
     except DAMAGE as error:
-        raise ArchiveError(f"{archive.name}: is damaged or incomplete: {error}") from error
+        raise ArchiveError(f"{archive.name}: is damaged or incomplete: {printable(error)}") from error
     _check_complete(archive, members, found, seen)
     return found
 
@@ -73,7 +73,7 @@ def _check_complete(archive: Path, members: Sequence[Member], found: dict[str, s
 
 def _take(archive: Path, entry: Entry, member: Member, folder: Path, progress: Progress) -> str:
     """Write one member, and return its sha256."""
-    where = f"{archive.name}: {entry.path}"
+    where = f"{archive.name}: {printable(entry.path)}"
     path = PurePosixPath(entry.path)
     if path.is_absolute() or ".." in path.parts:
         raise ArchiveError(f"{where}: its path leads out of the archive")

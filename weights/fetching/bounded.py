@@ -6,7 +6,7 @@ from typing import IO
 # No archive of weights is longer once it is decompressed: a small file can stand for petabytes of zeros.
 LENGTH_LIMIT_BYTES = 2**34
 # tarfile takes extended headers into memory whole, as long as they say they are.
-PIECE_LIMIT_BYTES = 2**22
+PIECE_LIMIT_BYTES = 2**16
 
 
 class BoundedReader:

@@ -8,6 +8,7 @@ from pathlib import Path
 from weights.errors import FetchError
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+SHOWN_CHARACTERS = 200
 
 
 class AddressError(FetchError):
@@ -36,6 +37,12 @@ def writing(folder: Path) -> Iterator[None]:
         if error.errno in FULL:
             raise no_room(folder, reason) from error
         raise FetchError(f"{error.filename or folder}: cannot be written: {reason}") from error
+
+
+def printable(text: object) -> str:
+    """Return what a stranger wrote (a server, an archive) as one line of bounded length that no terminal obeys."""
+    shown = "".join(character if character.isprintable() else "?" for character in str(text)[:SHOWN_CHARACTERS])
+    return shown + ("..." if len(str(text)) > SHOWN_CHARACTERS else "")
 
 
 def no_room(folder: Path, reason: str) -> FetchError:

@@ -129,11 +129,12 @@ def _fetched(model: PublishedModel, present: Present, progress: Progress) -> Fet
     obtainable = _obtainable(model, present.lacking)
     arrivals = _bring(model, obtainable, progress) if obtainable else []
     hashes = present.hashes | {name: digest for arrived in arrivals for name, digest in arrived.hashes.items()}
+    first_seen = _keep(model, arrivals)
     return Fetched(
         model=model,
         files=local_files(model),
         hashes={member.name: hashes[member.name] for member in model.members if member.name in hashes},
-        first_seen=_keep(model, arrivals),
+        first_seen=first_seen,
         sources={download.name: arrived.url for download, arrived in zip(obtainable, arrivals, strict=True)},
         unavailable=tuple(
             member.name for download in present.lacking if download not in obtainable for member in download.members
