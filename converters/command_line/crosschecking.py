@@ -8,6 +8,7 @@ from converters.crosscheck import Crosscheck
 
 def show_crosscheck(found: Crosscheck) -> None:
     """Print the pairs of nodes with what they have in common, then all that was found, and the verdict."""
+    warn(found.warnings)
     _show_nodes(found)
     for line in (*found.lines, *found.statements.lines):
         say(line)

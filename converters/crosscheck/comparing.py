@@ -55,7 +55,8 @@ def crosscheck(
             structure += _telling_settings(pairing.pairs, found)
     lines = (*ends, *folded, *_form(first, second, pairing, layers, titles), *_settings(pairing.pairs, found))
     pairs = tuple((ours.name, theirs.name, type(ours.op).__name__) for ours, theirs in pairing.pairs)
-    return Crosscheck(titles, pairs, lines, tuple(structure), layers, channels, statements + labels, found)
+    warnings = tuple(dict.fromkeys((*first.warnings, *(fitted or second).warnings)))
+    return Crosscheck(titles, pairs, lines, tuple(structure), layers, channels, statements + labels, found, warnings)
 
 
 def _for_one_image(graph: Graph) -> Graph:

@@ -16,7 +16,8 @@ class Crosscheck:
     """Two releases held against each other.
 
     `lines` tells of the structure what makes no difference, `structure` what does; `pairs` are the names and ops of
-    nodes that are one; `computed` is None where the networks are too different to be run side by side.
+    nodes that are one; `computed` is None where the networks are too different to be run side by side. `warnings` are
+    those of reading.
     """
 
     titles: Titles
@@ -27,6 +28,7 @@ class Crosscheck:
     channels: Channels
     statements: Statements
     computed: Computed | None
+    warnings: tuple[str, ...] = ()
 
     @property
     def same(self) -> bool:
@@ -97,6 +99,7 @@ class Crosscheck:
             "layers": [_layer_json(layer) for layer in self.layers],
             "values": None if self.computed is None else _values_json(self.computed),
             "notes": [*self.lines, *self.statements.lines],
+            "warnings": list(self.warnings),
             "problems": self.problems(),
         }
 
