@@ -104,17 +104,21 @@ def _unpacked(model: PublishedModel, given: Given, progress: Progress) -> Iterat
     if not given.archives:
         yield given.files
         return
+    wanted = [download for download in model.downloads if download.name in given.archives]
+    archives = [(download, given.archives[download.name]) for download in wanted]
+    for download, archive in archives:
+        _check_archive(model, download, archive)
     folder = made(downloads_folder(model.name))
-    with tempfile.TemporaryDirectory(prefix=".added.", dir=folder) as place:
-        files: dict[str, Path] = {}
-        for download in model.downloads:
-            if download.name in given.archives:
-                archive = given.archives[download.name]
-                _check_archive(model, download, archive)
-                files |= {name: Path(place) / name for name in unpack(archive, download.members, Path(place), progress)}
-        yield files | given.files
-    if not any(folder.iterdir()):
-        shutil.rmtree(folder)
+    try:
+        with tempfile.TemporaryDirectory(prefix=".added.", dir=folder) as place:
+            files: dict[str, Path] = {}
+            for download, archive in archives:
+                names = unpack(archive, download.members, Path(place), progress)
+                files |= {name: Path(place) / name for name in names}
+            yield files | given.files
+    finally:
+        if not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def _check_archive(model: PublishedModel, download: Download, archive: Path) -> None:
@@ -164,7 +168,9 @@ def _differences(model: PublishedModel, member: Member, path: Path, size: int, d
         anew = "" if member.sha256 else f"; to begin anew, run: weights remove {model.name} --forget"
         whose = "as published" if member.sha256 else "as at its first sight here"
         return [f"{path}: is not {member.name} of '{model.name}': sha256 {digest}, expected {wanted} {whose}{anew}"]
-    if member.size_bytes and size != member.size_bytes:
+    # A hash decides where there is one: a size may have been published for another edition.
+    held = wanted or any(download.published_hash for download in whole)
+    if not held and member.size_bytes and size != member.size_bytes:
         return [f"{path}: is not {member.name} of '{model.name}': {size:,} bytes, expected {member.size_bytes:,}"]
     if here is not None and sha256(here) != digest:
         return [f"{here}: is here already and differs; remove it first: weights remove {model.name}"]

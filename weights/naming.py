@@ -27,6 +27,7 @@ def published(model: PublishedModel) -> Published:
     return Published(
         name=model.name,
         format=model.format,
+        title=model.title,
         files=readable(model),
         advice=advice(model),
         channel_order=pixels.channel_order if pixels else "",

@@ -27,12 +27,11 @@ def state(model: PublishedModel) -> str:
 
 def cells(model: PublishedModel) -> tuple[str, ...]:
     """Return the cells of a model's row."""
-    size = size_bytes(model)
     return (
         model.name,
         model.family,
         model.task,
-        amount(size, BYTES) if size else "?",
+        _size_in_words(model),
         model.licence.name,
         state(model),
         model.good_for,
@@ -43,6 +42,14 @@ def size_bytes(model: PublishedModel) -> int | None:
     """Return what is to be downloaded, or else what lies here; None where nobody knows."""
     local = local_files(model)
     return model.size_bytes or sum(path.stat().st_size for path in local.values()) or None
+
+
+def _size_in_words(model: PublishedModel) -> str:
+    size = size_bytes(model)
+    if size:
+        return amount(size, BYTES)
+    known = sum(download.size_bytes or 0 for download in model.downloads)
+    return f"{amount(known, BYTES)}+" if known else "?"
 
 
 def path_size(path: Path) -> str:
