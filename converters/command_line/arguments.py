@@ -114,7 +114,8 @@ OPTIONS: dict[str, tuple[Any, Any]] = {
     ),
     "against": _value(
         PROVE, "--against", metavar="ARTEFACT", many=True,
-        text="What to compare with: a converted model, a .mat file, or prototxt and caffemodel (repeat the option).",
+        text="What to compare with: a name, a .mat file, or prototxt and caffemodel (repeat the option); to verify, a "
+        "converted model as well.",
     ),
     "markdown": _flag(PRINT, "--markdown", text="Print a table for a Markdown file."),
     "json": _flag(PRINT, "--json", text="Print one JSON document."),

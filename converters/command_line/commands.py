@@ -25,6 +25,7 @@ class Command(NamedTuple):
     model: str = ""
     options: tuple[str, ...] = ()
     needed: tuple[str, ...] = ()
+    metavar: str = "MODEL"
 
 
 def build_app() -> typer.Typer:
@@ -51,7 +52,7 @@ def _function(name: str, command: Command) -> Callable[..., None]:
 
     parameters = [_parameter(option, needed=option in command.needed) for option in (*command.options, *ALWAYS)]
     if command.model:
-        words = Annotated[list[str], typer.Argument(metavar="MODEL", help=command.model, show_default=False)]
+        words = Annotated[list[str], typer.Argument(metavar=command.metavar, help=command.model, show_default=False)]
         parameters.insert(0, Parameter("words", Parameter.KEYWORD_ONLY, annotation=words))
     function: Any = run
     function.__name__ = name
@@ -133,6 +134,12 @@ def _crosscheck(words: Words, given: Options, how: How) -> None:
         raise ConversionError(found.problems())
 
 
+def _audit(words: Words, given: Options, how: How) -> None:
+    from converters.command_line import audit_commands
+
+    audit_commands.audit(words, given, json=how == "json")
+
+
 def _formats(_words: Words, _given: Options, how: How) -> None:
     from converters import support
     from converters.command_line import console, terminal
@@ -165,6 +172,7 @@ def _doctor(_words: Words, _given: Options, how: How) -> None:
 CAFFE = "The prototxt and the caffemodel; or the name of a network, followed by the caffemodel if it is not here."
 MAT = "The .mat file of a SimpleNN or a DagNN; or the name of a network."
 ANY = "A prototxt and a caffemodel, a .mat file, or the name of a network (`weights list` shows them)."
+FILE = "What somebody converted: .h5, .keras, .pt, .pth, .safetensors, .onnx, .npz, .mat or .caffemodel."
 TWO = "Two models: each a name, a .mat file, or a prototxt followed by its caffemodel."
 
 
@@ -200,6 +208,14 @@ COMMANDS = {
         "Compare two releases of one network, such as Caffe's and MatConvNet's.",
         TWO,
         ("tolerance", "input_shapes"),
+    ),
+    "audit": Command(
+        _audit,
+        "Tell whether a file of others holds the weights of a network, and how it is arranged.",
+        FILE,
+        ("against", "cut", *READING),
+        needed=("against",),
+        metavar="FILE",
     ),
     "formats": Command(_formats, "List which layers of which source can go to which target.", options=("markdown",)),
     "doctor": Command(_doctor, "Say what is installed, and which devices really run."),

@@ -23,11 +23,13 @@ class Published:
     `files` are those that can be read, in the order in which its format wants them: for Caffe the prototxt and the
     weights, or the prototxt alone. `advice` says how to come by what is missing. `mean` (channels,) and `scale` (one
     factor, or one per channel) are in the order of the network's channels, and empty where they are not known.
-    `other_release` is the name of the same network in another format.
+    `other_release` is the name of the same network in another format; `title` says in words what was published, "" for
+    networks whose weights are our own.
     """
 
     name: str
     format: str
+    title: str = ""
     files: tuple[Path, ...] = ()
     advice: str = ""
     channel_order: str = ""
