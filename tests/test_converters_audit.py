@@ -424,7 +424,7 @@ def test_the_command_ends_with_one_line_and_0(run: Run, tmp_path: Path) -> None:
     assert lines[-1] == f"{WHOSE}, first convolution flipped to RGB, {FLATTENED_LAST}: {RGB}"
     assert "16 layers: 16 rearranged" in lines
     (row,) = [line for line in lines if line.startswith("conv1_1")]
-    assert "axes HWIO for OIHW, input channels flipped (RGB for BGR)" in row and "conv1_1/kernel:0 and 1 more" in row
+    assert "axes HWIO for OIHW, input channels flipped (RGB and BGR)" in row and "conv1_1/kernel:0 and 1 more" in row
 
 
 def test_another_network_ends_with_1_and_the_reason(run: Run, tmp_path: Path) -> None:

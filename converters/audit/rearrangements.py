@@ -157,7 +157,7 @@ def _candidates(wanted: Wanted, tensor: Tensor) -> Iterator[_Candidate]:
         for flipped in ("", IN)[: 1 + channels]:
             for turned in ("", axes.spatial)[: 1 + mirrored]:
                 steps = [*ordering]
-                steps += [Step(CHANNELS, "input channels flipped (RGB for BGR)")] if flipped else []
+                steps += [Step(CHANNELS, "input channels flipped (RGB and BGR)")] if flipped else []
                 steps += [Step(KERNEL, "kernels turned by 180 degrees")] if turned else []
                 yield _Candidate(layout, tuple(steps), flipped + turned)
 
