@@ -132,7 +132,8 @@ def fill_store(name: str) -> None:
     (folder / by_role["labels"]).write_text("".join(f"Person_{index}\n" for index in range(164)), "utf-8")
     (folder / by_role["other"]).write_bytes(b"a picture that nobody opens")
     local = store.local_files(model)
-    store.record(model, {member: sha256(path) for member, path in local.items()})
+    hashes = {member: sha256(path) for member, path in local.items()}
+    store.record(model, hashes, dict.fromkeys(hashes, store.CONFIRMED))
 
 
 def keras_h5(path: Path, model: Graph, *, rows_in_order: bool = True, numbered: bool = False) -> None:

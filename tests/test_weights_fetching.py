@@ -14,7 +14,7 @@ from weights.fetching import bounds, downloader, environment, obtaining, progres
 from weights.fetching.fetch import fetch
 from weights.fetching.part import Origin, Part
 from weights.registry.model import Download, Licence, Member, PublishedModel
-from weights.store.files import record, recorded
+from weights.store.files import FETCHED, record, recorded
 from weights.store.place import downloads_folder, model_folder
 
 PATH = "/net.caffemodel"
@@ -624,6 +624,6 @@ def test_progress_is_not_told_more_often_than_a_person_can_see(monkeypatch: pyte
 
 def test_a_hash_of_first_sight_is_not_replaced(server: HostileServer) -> None:
     made_up = unpublished(server)
-    record(made_up, {NAME: sha256(b"another")})
+    record(made_up, {NAME: sha256(b"another")}, {NAME: FETCHED})
     refused(made_up, f"sha256:{sha256(b'another')} was recorded when it was first seen here")
     assert recorded(made_up) == {NAME: sha256(b"another")}

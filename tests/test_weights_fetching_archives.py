@@ -20,7 +20,7 @@ from weights.fetching.failures import ArchiveError
 from weights.fetching.fetch import fetch
 from weights.fetching.progress import silent
 from weights.registry.model import Download, Member, PublishedModel
-from weights.store.files import record, recorded
+from weights.store.files import FETCHED, record, recorded
 from weights.store.place import downloads_folder, model_folder
 
 NET, NAMES = "made_up/net.caffemodel", "made_up/names.txt"
@@ -455,6 +455,6 @@ def test_require_hash_is_content_with_hashes_of_the_members(server: HostileServe
 
 
 def test_what_was_added_before_is_held_to_as_well(server: HostileServer) -> None:
-    record(packed(server), {"names.txt": sha256(b"mine")})
+    record(packed(server), {"names.txt": sha256(b"mine")}, {"names.txt": FETCHED})
     with pytest.raises(FetchError, match=f"{sha256(b'mine')} was recorded"):
         fetch(packed(server))

@@ -14,6 +14,7 @@ from published_models import LABELS, NETWORK, WEIGHTS, Published, digest, publis
 from weights import adding
 from weights.errors import UsageError, WeightsError
 from weights.registry import reading
+from weights.registry.model import PublishedModel
 from weights.store import files, licences, locking, place, writing
 
 
@@ -52,23 +53,40 @@ def test_a_model_is_here_when_all_is_that_makes_a_network() -> None:
     assert files.is_here(age)  # its prototxt is packed
 
 
+def note(model: PublishedModel, hashes: dict[str, str], origin: str = files.FETCHED) -> None:
+    files.record(model, hashes, dict.fromkeys(hashes, origin))
+
+
 @pytest.mark.usefixtures("published")
 def test_hashes_of_the_first_sight_are_kept_and_enforced() -> None:
     model = reading.model("tiny-face")
-    files.record(model, {"net.caffemodel": "a" * 64})
-    files.record(model, {"net.caffemodel": "a" * 64, "names.txt": "b" * 64})
+    note(model, {"net.caffemodel": "a" * 64})
+    note(model, {"net.caffemodel": "a" * 64, "names.txt": "b" * 64})
     assert files.recorded(model) == {"net.caffemodel": "a" * 64, "names.txt": "b" * 64}
     with pytest.raises(WeightsError) as caught:
-        files.record(model, {"net.caffemodel": "c" * 64, "names.txt": "b" * 64})
+        note(model, {"net.caffemodel": "c" * 64, "names.txt": "b" * 64})
     assert len(caught.value.problems) == 1
     assert f"has sha256 {'c' * 64}, expected {'a' * 64} as at its first sight" in str(caught.value)
     assert "weights remove tiny-face --forget" in str(caught.value)
     assert files.recorded(model)["net.caffemodel"] == "a" * 64
 
 
+@pytest.mark.usefixtures("published")
+def test_the_best_that_speaks_for_a_file_is_kept() -> None:
+    model = reading.model("tiny-face")
+    assert files.origin(model, "net.caffemodel") == ""
+    for given, kept in (
+        (files.ADDED, files.ADDED),
+        (files.CONFIRMED, files.CONFIRMED),
+        (files.FETCHED, files.CONFIRMED),
+    ):
+        note(model, {"net.caffemodel": "a" * 64}, given)
+        assert files.origin(model, "net.caffemodel") == kept
+
+
 def test_a_published_hash_comes_before_a_recorded_one(published: Published) -> None:
     model = reading.model("tiny-mat")
-    files.record(model, {"net.mat": "a" * 64})
+    note(model, {"net.mat": "a" * 64})
     assert files.expected_hash(model, model.members[0]) == digest(published.mat)
 
 
@@ -79,7 +97,7 @@ def test_every_file_is_judged() -> None:
     assert states("tiny-face") == {"net.prototxt": "unrecorded", "net.caffemodel": "unrecorded"}
     model = reading.model("tiny-face")
     hashes = {each.member.name: each.sha256 for each in files.check(model)}
-    files.record(model, {**hashes, "names.txt": "b" * 64})
+    note(model, {**hashes, "names.txt": "b" * 64})
     assert states("tiny-face") == {"net.prototxt": "ok", "net.caffemodel": "ok", "names.txt": "missing"}
     keep("tiny-face", {"net.caffemodel": b"v"})
     changed = next(each for each in files.check(model) if each.state == "changed")

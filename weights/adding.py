@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from weights.errors import UsageError, WeightsError
 from weights.fetching.archives import unpack
 from weights.fetching.progress import Progress, silent
 from weights.registry.model import Download, Member, PublishedModel
-from weights.store.files import expected_hash, local_files, record
+from weights.store.files import ADDED, CONFIRMED, expected_hash, local_files, record
 from weights.store.locking import locked
 from weights.store.place import downloads_folder, model_folder
 from weights.store.writing import made, replacing
@@ -46,11 +46,22 @@ def add(
         hashes = _checked(model, files)
         here = local_files(model)
         # Recorded first: a process that ends in between leaves no file that nobody can judge.
-        record(model, hashes)
+        record(model, hashes, _origins(model, given, hashes))
         for name, path in files.items():
             if name not in here:
                 _take(path, model_folder(model.name) / name, hashes[name], link=link)
     return hashes
+
+
+def _origins(model: PublishedModel, given: Given, names: Iterable[str]) -> dict[str, str]:
+    """Return what speaks for each file: a published hash, its own or that of the archive it was in, or its giver."""
+    confirmed = {
+        member.name
+        for download in model.downloads
+        for member in download.members
+        if member.sha256 or (download.published_hash and (not download.archive or member.name not in given.files))
+    }
+    return {name: CONFIRMED if name in confirmed else ADDED for name in names}
 
 
 def matched(model: PublishedModel, words: Sequence[str]) -> Given:

@@ -7,7 +7,7 @@ from converters.conversion.names import Published
 from converters.conversion.side_files import read_labels
 from weights.registry import reading
 from weights.registry.model import PublishedModel
-from weights.store.files import local_files
+from weights.store.files import ADDED, CONFIRMED, FETCHED, local_files, origin
 
 
 def names() -> tuple[str, ...]:
@@ -28,6 +28,7 @@ def published(model: PublishedModel) -> Published:
         name=model.name,
         format=model.format,
         title=model.title,
+        doubt=doubt(model),
         files=readable(model),
         advice=advice(model),
         channel_order=pixels.channel_order if pixels else "",
@@ -37,6 +38,12 @@ def published(model: PublishedModel) -> Published:
         licence=model.licence.name,
         other_release=model.other_release,
     )
+
+
+def doubt(model: PublishedModel) -> str:
+    """Return why the weights that are here may be others than the published ones, "" where a published hash is met."""
+    origins = {origin(model, member.name) for member in model.members if member.role == "weights"}
+    return next((words for name, words in DOUBTS.items() if name in origins), "")
 
 
 def readable(model: PublishedModel) -> tuple[Path, ...]:
@@ -75,3 +82,12 @@ def labels(model: PublishedModel) -> tuple[str, ...]:
     files = [local[member.name] for member in model.members if member.role == "labels" and member.name in local]
     texts = [path for path in files if path.suffix == ".txt"]
     return read_labels(texts[0]) if texts else ()
+
+
+# The gravest first.
+DOUBTS = {
+    "": "of which nothing is recorded here",
+    ADDED: "as they were added here; no published hash confirms them",
+    FETCHED: "as a published address gave them; no hash was published",
+    CONFIRMED: "",
+}

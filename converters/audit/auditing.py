@@ -65,7 +65,10 @@ def subject(model: Model) -> str:
     if not published.title:
         return f"the weights of {published.name}"
     title = published.title.partition(",")[0]
-    return f"the official {title} weights" + ("" if key(title) == key(published.name) else f" ({published.name})")
+    named = "" if key(title) == key(published.name) else f" ({published.name})"
+    return (
+        f"the {title} weights{named}, {published.doubt}" if published.doubt else f"the official {title} weights{named}"
+    )
 
 
 def audited(contents: Contents, graph: Graph, against: str, progress: Progress = lambda _t, _f: None) -> Audit:

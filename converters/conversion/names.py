@@ -24,12 +24,14 @@ class Published:
     weights, or the prototxt alone. `advice` says how to come by what is missing. `mean` (channels,) and `scale` (one
     factor, or one per channel) are in the order of the network's channels, and empty where they are not known.
     `other_release` is the name of the same network in another format; `title` says in words what was published, "" for
-    networks whose weights are our own.
+    networks whose weights are our own. `doubt` says why the files may be others than the published ones, "" where a
+    published hash confirms them.
     """
 
     name: str
     format: str
     title: str = ""
+    doubt: str = ""
     files: tuple[Path, ...] = ()
     advice: str = ""
     channel_order: str = ""

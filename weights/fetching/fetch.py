@@ -13,7 +13,7 @@ from weights.fetching.part import NOTE_SUFFIX, SUFFIX
 from weights.fetching.present import Present, look
 from weights.fetching.progress import Progress, silent
 from weights.registry.model import Download, PublishedModel
-from weights.store.files import local_files, record, recorded
+from weights.store.files import CONFIRMED, FETCHED, local_files, record, recorded
 from weights.store.licences import accept, accepted
 from weights.store.locking import locked
 from weights.store.place import downloads_folder, model_folder
@@ -179,7 +179,7 @@ def _keep(model: PublishedModel, arrivals: Sequence[Arrived]) -> tuple[str, ...]
     folder = made(model_folder(model.name))
     with writing(folder), uninterrupted():
         # Recorded first: a process that ends in between leaves no file that nobody can judge.
-        record(model, hashes)
+        record(model, hashes, {name: CONFIRMED if name in published else FETCHED for name in hashes})
         for arrived in arrivals:
             for name, path in arrived.files.items():
                 path.replace(folder / name)

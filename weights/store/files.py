@@ -14,6 +14,9 @@ from weights.store.locking import locked
 from weights.store.place import RECORD, downloads_folder, model_folder
 from weights.store.writing import read_json, refused, write_json
 
+# What speaks for a file, the best first: a published hash of it or of its archive, the published address that it was
+# fetched from, or only the person who added it.
+CONFIRMED, FETCHED, ADDED = ORIGINS = ("confirmed", "fetched", "added")
 OK, CHANGED, MISSING, UNRECORDED = "ok", "changed", "missing", "unrecorded"
 # Takes what is being done, and which fraction of it is done (0..1).
 Reporter = Callable[[str, float], None]
@@ -61,10 +64,16 @@ def expected_hash(model: PublishedModel, member: Member) -> str:
     return member.sha256 or recorded(model).get(member.name, "")
 
 
-def record(model: PublishedModel, hashes: Mapping[str, str]) -> None:
-    """Note the sha256 of files at their first sight; whoever calls this holds the model's lock.
+def origin(model: PublishedModel, name: str) -> str:
+    """Return how a file that is here came to be trusted: one of ORIGINS, "" for one that was never seen."""
+    entry = read_json(model_folder(model.name) / RECORD).get(name)
+    return str(entry.get("origin", ADDED)) if isinstance(entry, dict) else ""
 
-    WeightsError for a file that was seen before with another hash.
+
+def record(model: PublishedModel, hashes: Mapping[str, str], origins: Mapping[str, str]) -> None:
+    """Note the sha256 of files at their first sight, and where they came from; a better origin replaces the noted one.
+
+    Whoever calls this holds the model's lock. WeightsError for a file that was seen before with another hash.
     """
     path = model_folder(model.name) / RECORD
     known = recorded(model)
@@ -77,7 +86,11 @@ def record(model: PublishedModel, hashes: Mapping[str, str]) -> None:
     if problems:
         raise WeightsError(problems)
     when = datetime.now(UTC).isoformat(timespec="seconds")
-    new = {name: {"sha256": digest, "seen": when} for name, digest in hashes.items() if name not in known}
+    new = {
+        name: {"sha256": digest, "seen": when, "origin": origins[name]}
+        for name, digest in hashes.items()
+        if name not in known or ORIGINS.index(origins[name]) < ORIGINS.index(origin(model, name))
+    }
     if new:
         write_json(path, {**read_json(path), **new})
 
