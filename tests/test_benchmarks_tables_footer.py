@@ -35,8 +35,8 @@ def told() -> dict[str, str]:
 
 def test_everything_is_told(told: dict[str, str]) -> None:
     assert list(told) == [
-        "machine", "network tiny", "versions", "measured", "commit", "samples", "noise", "reference", "difference",
-        "peak", "head", "to repeat",
+        "machine", "network tiny", "versions", "measured", "commit", "samples", "noise", "reference",
+        "break-even batch", "difference", "peak", "head", "to repeat",
     ]  # fmt: skip
     assert told["machine"] == "Test CPU 3000, 8.00 GiB of memory, Linux 6.1, Python 3.11.9"
     assert told["network tiny"] == "1.00 million parameters, 50.0 million multiply-adds an image, sha256 aaaaaaaaaaaa"
@@ -116,3 +116,20 @@ def test_the_command_names_all_cells() -> None:
         "--device", "cpu", "--batch", "1,8", "--precision", "fp32-strict,int8", "--threads", "1,2", "--scenario",
         "latency,throughput,peak", "--rounds", "3",
     ]  # fmt: skip
+
+
+def test_from_which_batch_on_rows_are_faster() -> None:
+    at_1 = {"opencv": 10.0, "openvino": 8.0, "torch": 15.0, "onnxruntime": 20.0, "keras": 5.0}
+    at_8 = {"opencv": 90.0, "openvino": 60.0, "torch": 70.0, "onnxruntime": 160.0, "keras": 95.0}
+    shifts = (0.99, 1.0, 1.01, 1.0, 0.995)
+    results = [
+        result
+        for batch, medians in ((1, at_1), (8, at_8))
+        for runner, median in medians.items()
+        for result in records.timed(runner, [median * shift for shift in shifts], batch=batch)
+    ]
+    assert below(results)["break-even batch"] == (
+        "faster than opencv:forward from batch 1 on: openvino:infer; from batch 1 on, though not at 8: keras:call; "
+        "from batch 8 on: torch:eager; at none of the batches 1, 8: onnxruntime:run"
+    )
+    assert "break-even batch" not in below([result for result in results if result.batch == 1])
