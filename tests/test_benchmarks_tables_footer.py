@@ -118,6 +118,26 @@ def test_the_command_names_all_cells() -> None:
     ]  # fmt: skip
 
 
+def test_the_command_names_a_model_that_came_as_files_as_it_was_given() -> None:
+    network = {
+        **records.NETWORK,
+        "files": {"deploy.prototxt": 10, "net.caffemodel": 20},
+        "stated_preprocessing": {},
+        "preprocessing": {"channel_order": "BGR", "mean": [93.59400177, 104.7624, 129.1863], "scale": [1.0, 1.0, 1.0]},
+    }
+    result = records.result("torch", network=network)
+    limits = {"samples": 20, "seconds": 4.0}
+    result = result.model_copy(update={"configuration": {**result.configuration, "task": {"limits": limits}}})
+    command = shlex.split(below([result])["to repeat"])
+    assert command[2:10] == [
+        "--model", "deploy.prototxt", "--model", "net.caffemodel", "--channel-order", "BGR", "--mean",
+        "129.1863,104.7624,93.594",
+    ]  # fmt: skip
+    assert command[-4:] == ["--samples", "20", "--seconds", "4"]
+    named = records.result("torch", network=network, model="vgg-face-tiny")
+    assert shlex.split(below([named])["to repeat"])[2:5] == ["--model", "vgg-face-tiny", "--runner"]
+
+
 def test_from_which_batch_on_rows_are_faster() -> None:
     at_1 = {"opencv": 10.0, "openvino": 8.0, "torch": 15.0, "onnxruntime": 20.0, "keras": 5.0}
     at_8 = {"opencv": 90.0, "openvino": 60.0, "torch": 70.0, "onnxruntime": 160.0, "keras": 95.0}
