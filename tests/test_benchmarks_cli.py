@@ -122,6 +122,21 @@ def test_what_is_published_is_checked_ever_after(bench: Run, results: Path, tmp_
     assert bench("table", "--check", readme).status == 1
 
 
+def test_publishing_again_leaves_no_result_of_before(bench: Run, tmp_path: Path, results: Path) -> None:
+    assert bench("publish", "--as", "demo", "--force").status == 0
+    folder = next((tmp_path / "benchmarks" / "results").glob("*/demo"))
+    first, *rest = records.files(results)
+    first.unlink()
+    refused = bench("publish", "--as", "demo")
+    assert refused.status == 1 and "--force" in refused.err and len(records.files(folder)) == len(rest) + 1
+    assert bench("publish", "--as", "demo", "--force").status == 0
+    assert [path.name for path in records.files(folder)] == [path.name for path in rest]
+    (folder / "notes.txt").write_text("mine")
+    refused = bench("publish", "--as", "demo", "--force")
+    assert refused.status == 1 and "holds other things than results (notes.txt)" in refused.err
+    assert len(records.files(folder)) == len(rest)
+
+
 def test_results_of_uncommitted_files_are_not_published(bench: Run, tmp_path: Path, results: Path) -> None:
     for path in records.files(results):
         path.write_text(path.read_text().replace('"dirty": false', '"dirty": true'))

@@ -35,8 +35,8 @@ def told() -> dict[str, str]:
 
 def test_everything_is_told(told: dict[str, str]) -> None:
     assert list(told) == [
-        "machine", "network tiny", "versions", "measured", "commit", "samples", "noise", "reference", "difference",
-        "peak", "head", "to repeat",
+        "machine", "network tiny", "versions", "measured", "commit", "samples", "noise", "reference",
+        "break-even batch", "difference", "peak", "head", "to repeat",
     ]  # fmt: skip
     assert told["machine"] == "Test CPU 3000, 8.00 GiB of memory, Linux 6.1, Python 3.11.9"
     assert told["network tiny"] == "1.00 million parameters, 50.0 million multiply-adds an image, sha256 aaaaaaaaaaaa"
@@ -116,3 +116,40 @@ def test_the_command_names_all_cells() -> None:
         "--device", "cpu", "--batch", "1,8", "--precision", "fp32-strict,int8", "--threads", "1,2", "--scenario",
         "latency,throughput,peak", "--rounds", "3",
     ]  # fmt: skip
+
+
+def test_the_command_names_a_model_that_came_as_files_as_it_was_given() -> None:
+    network = {
+        **records.NETWORK,
+        "files": {"deploy.prototxt": 10, "net.caffemodel": 20},
+        "stated_preprocessing": {},
+        "preprocessing": {"channel_order": "BGR", "mean": [93.59400177, 104.7624, 129.1863], "scale": [1.0, 1.0, 1.0]},
+    }
+    result = records.result("torch", network=network)
+    limits = {"samples": 20, "seconds": 4.0}
+    result = result.model_copy(update={"configuration": {**result.configuration, "task": {"limits": limits}}})
+    command = shlex.split(below([result])["to repeat"])
+    assert command[2:10] == [
+        "--model", "deploy.prototxt", "--model", "net.caffemodel", "--channel-order", "BGR", "--mean",
+        "129.1863,104.7624,93.594",
+    ]  # fmt: skip
+    assert command[-4:] == ["--samples", "20", "--seconds", "4"]
+    named = records.result("torch", network=network, model="vgg-face-tiny")
+    assert shlex.split(below([named])["to repeat"])[2:5] == ["--model", "vgg-face-tiny", "--runner"]
+
+
+def test_from_which_batch_on_rows_are_faster() -> None:
+    at_1 = {"opencv": 10.0, "openvino": 8.0, "torch": 15.0, "onnxruntime": 20.0, "keras": 5.0}
+    at_8 = {"opencv": 90.0, "openvino": 60.0, "torch": 70.0, "onnxruntime": 160.0, "keras": 95.0}
+    shifts = (0.99, 1.0, 1.01, 1.0, 0.995)
+    results = [
+        result
+        for batch, medians in ((1, at_1), (8, at_8))
+        for runner, median in medians.items()
+        for result in records.timed(runner, [median * shift for shift in shifts], batch=batch)
+    ]
+    assert below(results)["break-even batch"] == (
+        "faster than opencv:forward from batch 1 on: openvino:infer; from batch 1 on, though not at 8: keras:call; "
+        "from batch 8 on: torch:eager; at none of the batches 1, 8: onnxruntime:run"
+    )
+    assert "break-even batch" not in below([result for result in results if result.batch == 1])

@@ -65,13 +65,23 @@ def _check_committed(found: Sequence[Result], *, force: bool) -> None:
 def _copy(found: Sequence[Result], folder: Path, *, force: bool) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     check_output(folder, force=force, folder=True)
-    with Stage(folder, force=force) as stage:
+    _check_ours(folder)
+    # Rows of two runs in one folder would be told as one.
+    with Stage(folder, force=force, whole=True) as stage:
         with stage.writing():
             stage.path.mkdir()
             for result in found:
                 # What processes printed names folders of the person who measured; reasons stand in the results.
                 records.write(result.model_copy(update={"stderr_tail": ""}), stage.path)
         commit([stage])
+
+
+def _check_ours(folder: Path) -> None:
+    """Refuse a folder that holds more than results: it is replaced as a whole."""
+    known = set(records.files(folder)) if folder.is_dir() else set()
+    strange = sorted(path.name for path in folder.iterdir() if path not in known) if folder.is_dir() else []
+    if strange:
+        raise BenchError(f"{folder}: holds other things than results ({strange[0]}); move them, or choose another name")
 
 
 def _has_tables(path: Path) -> bool:

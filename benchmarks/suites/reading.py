@@ -1,10 +1,7 @@
 """Suites from TOML: those of this package by name, anybody's own by path."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict
-from importlib import resources
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,8 +12,9 @@ from benchmarks.errors import UsageError
 from benchmarks.runners import RUNNERS
 from benchmarks.suites.suite import ALL, Suite
 from converters.errors import did_you_mean
+from converters.files.named_toml import NamedToml
 
-SUFFIX = ".toml"
+SUITES = NamedToml("benchmarks.suites", "suite", UsageError)
 Count = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0)]
 Scenario = Literal["latency", "throughput", "cold_start", "memory", "accuracy", "energy", "peak"]
@@ -57,34 +55,13 @@ class _Written(_Strict):
 
 def built_in() -> list[str]:
     """Return the names of the suites that come with this package."""
-    return sorted(path.name.removesuffix(SUFFIX) for path in _folder().iterdir() if path.name.endswith(SUFFIX))
+    return SUITES.names()
 
 
 def load_suite(name_or_path: str | Path) -> Suite:
     """Return a suite by its name, or from a TOML file; UsageError lists all that is wrong with it."""
-    given = str(name_or_path)
-    if given in built_in():
-        return _read(given, _folder() / f"{given}{SUFFIX}")
-    path = Path(name_or_path)
-    if path.suffix != SUFFIX:
-        raise UsageError(
-            f"there is no suite '{given}'{did_you_mean(given, built_in())}; those here are {', '.join(built_in())}, "
-            f"and a file of your own ends in {SUFFIX}"
-        )
-    return _read(path.stem, path)
-
-
-def _folder() -> Traversable:
-    return resources.files("benchmarks.suites")
-
-
-def _read(name: str, path: Path | Traversable) -> Suite:
-    try:
-        told = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: is no TOML: {error}") from error
+    name, path = SUITES.find(name_or_path)
+    _, told = SUITES.read(path)
     try:
         return _suite(name, _Written.model_validate(told))
     except ValidationError as error:
@@ -109,7 +86,7 @@ def _suite(name: str, written: _Written) -> Suite:
     )
 
 
-def _problems(path: Path | Traversable, told: Mapping[str, Any], error: ValidationError) -> list[str]:
+def _problems(path: Path, told: Mapping[str, Any], error: ValidationError) -> list[str]:
     found: dict[str, str] = {}
     for each in error.errors(include_url=False):
         where = ".".join(str(step) for step in each["loc"] if isinstance(step, int) or step in _names(told))

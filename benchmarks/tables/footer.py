@@ -9,6 +9,7 @@ from benchmarks.statistics.digits import alone, upwards
 from benchmarks.statistics.gathering import machine_name
 from benchmarks.statistics.noise import noise_floors
 from benchmarks.statistics.rows import Row
+from benchmarks.tables.break_even import break_even_batches
 from benchmarks.tables.repeating import command
 from benchmarks.tables.table import REPEAT
 
@@ -166,6 +167,13 @@ def reference(sources: Sources) -> Lines:
         yield "reference", f"{', '.join(names)}; speed is its median latency over a row's own, round by round{pairing}"
 
 
+def break_even(sources: Sources) -> Lines:
+    """Yield from which batch on rows are faster than the reference, where there are several batches."""
+    told = list(break_even_batches(sources.rows))
+    if told:
+        yield "break-even batch", ". ".join(told)
+
+
 def parity(sources: Sources) -> Lines:
     """Yield what answers were compared with."""
     found = [result.measured.parity for result in sources.own if result.measured.parity]
@@ -229,6 +237,7 @@ PARTS: Sequence[tuple[Callable[[Sources], Lines], tuple[str, ...]]] = (
     (samples, SPEEDS),
     (noise, SPEEDS),
     (reference, ("ratio", "break_even_calls")),
+    (break_even, ("ratio",)),
     (parity, ("difference", "cosine", "disagreement_per_ten_thousand")),
     (peaks, ("share_of_peak_fraction",)),
     (heads, ("accuracy_fraction",)),

@@ -1,22 +1,24 @@
 """The command that measures a table's rows again."""
 
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
+import prototxt
 from benchmarks.cells import PRECISIONS, SCENARIOS
 from benchmarks.records.result import Result
 from benchmarks.statistics.rows import Row
 
 
 def command(rows: Sequence[Row], results: Sequence[Result]) -> str:
-    """Return a `bench run` whose cells hold those of all rows.
+    """Return a `bench run` whose cells hold those of all rows; a model that came as files is named by theirs.
 
     It names what the options multiply with each other, so it may hold more cells than the rows come from.
     """
     runs = {(result.run, result.round) for result in results}
     scenarios = {result.scenario for result in results}
     words = ["bench", "run"]
-    words += _each("--model", sorted({row.model for row in rows}))
+    words += _models([result for result in results if result.scenario != "peak"])
     words += _each("--runner", sorted({f"{row.runner}:{row.call_path}" for row in rows}))
     words += _all("--device", sorted({row.device for row in rows}))
     words += _all("--batch", sorted({row.batch for row in rows}))
@@ -24,7 +26,48 @@ def command(rows: Sequence[Row], results: Sequence[Result]) -> str:
     words += _all("--threads", sorted({row.threads for row in rows}))
     words += _all("--scenario", [name for name in SCENARIOS if name in scenarios])
     words += ["--rounds", str(max((number for _, number in runs), default=0) + 1)]
+    words += _limits(results)
     return shlex.join(words)
+
+
+def _models(results: Sequence[Result]) -> list[str]:
+    """Return how the models are named, and what had to be said of their pixels."""
+    named = {result.model: _files(result) for result in results}
+    words = [word for name in sorted(named) for word in _each("--model", named[name])]
+    stated = {tuple(_stated(result.network)) for result in results if named[result.model] != [result.model]}
+    return [*words, *(stated.pop() if len(stated) == 1 else ())]
+
+
+def _files(result: Result) -> list[str]:
+    """Return the words that name a model: a name that this project knows, or its files without their folders."""
+    files = list(result.network.get("files", ()))
+    return files if files and result.model not in prototxt.DEPLOYS else [result.model]
+
+
+def _stated(network: Mapping[str, Any]) -> Iterable[str]:
+    """Yield the options that say how pixels are prepared, where the model's own files do not."""
+    if network.get("stated_preprocessing") or not network.get("preprocessing"):
+        return
+    told = network["preprocessing"]
+    yield from ("--channel-order", told["channel_order"])
+    for name, neutral in (("mean", 0.0), ("scale", 1.0)):
+        values = told.get(name) or ()
+        if all(isinstance(value, float) for value in values) and any(value != neutral for value in values):
+            ordered = reversed(values) if told["channel_order"] == "BGR" else values
+            yield from (f"--{name}", ",".join(f"{value:.7g}" for value in ordered))
+
+
+def _limits(results: Sequence[Result]) -> list[str]:
+    """Return how long a round measures, where that is the same for all."""
+    found = {
+        (limits["samples"], limits["seconds"])
+        for result in results
+        if (limits := result.configuration.get("task", {}).get("limits"))
+    }
+    if len(found) != 1:
+        return []
+    samples, seconds = found.pop()
+    return ["--samples", str(samples), "--seconds", f"{seconds:g}"]
 
 
 def _each(option: str, values: Iterable[str]) -> list[str]:

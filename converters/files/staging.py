@@ -64,12 +64,14 @@ def cannot_write(path: Path, error: OSError) -> ConversionError:
 class Stage:
     """A hidden folder for what will be `out` (a file, several, or a folder), on the same file system.
 
-    Write to `path` (and beside it), then `commit`. Leaving the `with` block removes all that was not committed.
+    Write to `path` (and beside it), then `commit`. Leaving the `with` block removes all that was not committed. What
+    lies in a folder that is there already stays, unless it has the name of something new; with `whole` it goes.
     """
 
-    def __init__(self, out: Path, *, force: bool = False) -> None:
+    def __init__(self, out: Path, *, force: bool = False, whole: bool = False) -> None:
         self.out = out
         self._force = force
+        self._whole = whole
         with uninterrupted():
             try:
                 self.folder = Path(tempfile.mkdtemp(prefix=f".{out.name[:100]}.", suffix=".partial", dir=out.parent))
@@ -124,15 +126,15 @@ class Stage:
                 self._move(top, self.out.parent / top.name, moved)
 
     def _move(self, new: Path, final: Path, moved: list[tuple[Path, Path | None]]) -> None:
-        """Rename one entry; a folder that exists stays, and what is in the new one is moved into it."""
-        if new.is_dir() and final.is_dir() and not final.is_symlink():
+        """Rename one entry; unless it is replaced whole, a folder that exists takes what is in the new one."""
+        if new.is_dir() and final.is_dir() and not final.is_symlink() and not self._whole:
             for inner in sorted(new.iterdir()):
                 self._move(inner, final / inner.name, moved)
             return
         backup = None
         if os.path.lexists(final):
             # One that came meanwhile, or a second file of an output whose first one did not exist.
-            check_output(final, force=self._force)
+            check_output(final, force=self._force, folder=self._whole and new.is_dir())
             backup = self.folder / f"old{len(moved)}"
             final.rename(backup)
         moved.append((final, backup))

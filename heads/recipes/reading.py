@@ -1,54 +1,30 @@
 """Recipes from TOML: those of this package by name, anybody's own by path."""
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import fields
-from importlib import resources
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
 from converters.errors import did_you_mean
+from converters.files.named_toml import NamedToml
 from heads.errors import UsageError
 from heads.recipes.recipe import KINDS, Recipe, checked
 
-SUFFIX = ".toml"
+RECIPES = NamedToml("heads.recipes", "recipe", UsageError)
 # "base" names a recipe of this package, whose settings hold where the file states none.
 KEYS = ("kind", "base", "description", "settings")
 
 
 def built_in() -> list[str]:
     """Return the names of the recipes that come with this package."""
-    return sorted(path.name.removesuffix(SUFFIX) for path in _folder().iterdir() if path.name.endswith(SUFFIX))
+    return RECIPES.names()
 
 
 def load_recipe(name_or_path: str | Path) -> Recipe:
     """Return a recipe by its name, or from a TOML file; UsageError lists all that is wrong, with file and line."""
-    given = str(name_or_path)
-    if given in built_in():
-        return _recipe(given, _folder() / f"{given}{SUFFIX}")
-    path = Path(name_or_path)
-    if path.suffix != SUFFIX:
-        raise UsageError(
-            f"there is no recipe '{given}' among {', '.join(built_in())}, and a file of your own ends in "
-            f"{SUFFIX}{did_you_mean(given, built_in())}"
-        )
-    return _recipe(path.stem, path)
-
-
-def _folder() -> Traversable:
-    return resources.files("heads.recipes")
-
-
-def _recipe(name: str, path: Path | Traversable) -> Recipe:
-    try:
-        text = path.read_text(encoding="utf-8")
-        told = tomllib.loads(text)
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: is no TOML: {error}") from error
+    name, path = RECIPES.find(name_or_path)
+    text, told = RECIPES.read(path)
     kind, given, problems = _outline(told)
     if kind in KINDS and isinstance(given, Mapping):
         settings, unfit = checked(kind, given)
