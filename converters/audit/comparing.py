@@ -1,6 +1,6 @@
 """How far an array of a file is from one of the reference: block by block, in little memory."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from math import inf, sqrt
 from typing import Any, NamedTuple
@@ -121,7 +121,7 @@ def _brain(values: Array) -> Array:
     return np.asarray((nearest & np.uint32(0xFFFF0000)).view(np.float32))
 
 
-_ROUND = {"float16": _half, "bfloat16": _brain}
+_ROUND: dict[str, Callable[[Array], Array]] = {"float16": _half, "bfloat16": _brain}
 
 
 class Fingerprint(NamedTuple):

@@ -31,6 +31,11 @@ class Tensor:
     constant: bool = False
 
     @property
+    def array(self) -> Array:
+        """Return the values, brought from the file each time."""
+        return self.load()
+
+    @property
     def size(self) -> int:
         """Return the number of values."""
         return size_of(self.shape)

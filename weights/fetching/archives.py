@@ -8,7 +8,7 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -105,7 +105,7 @@ def _copy(source: IO[bytes], target: IO[bytes], size_bytes: int, report: Throttl
     return digest.hexdigest()
 
 
-def _entries(archive: Path) -> Iterator[Entry]:
+def _entries(archive: Path) -> Generator[Entry, None, None]:
     """Yield what an archive holds, each to be read before the next is asked for."""
     for suffixes, entries in KINDS.items():
         if archive.name.lower().endswith(suffixes):
@@ -114,7 +114,7 @@ def _entries(archive: Path) -> Iterator[Entry]:
     raise ArchiveError(f"{archive.name}: is no archive that can be unpacked ({known})")
 
 
-def _zip_entries(path: Path) -> Iterator[Entry]:
+def _zip_entries(path: Path) -> Generator[Entry, None, None]:
     with zipfile.ZipFile(path) as opened:
         _check_count(len(opened.infolist()))
         for info in opened.infolist():
@@ -136,19 +136,19 @@ def _zip_kind(info: zipfile.ZipInfo) -> str:
     return "" if stat.S_IFMT(mode) in (0, stat.S_IFREG) else "a device"
 
 
-def _tar_entries(path: Path) -> Iterator[Entry]:
+def _tar_entries(path: Path) -> Generator[Entry, None, None]:
     with path.open("rb") as file:
         yield from _tar_members(BoundedReader(file))
 
 
-def _gzipped_tar_entries(path: Path) -> Iterator[Entry]:
+def _gzipped_tar_entries(path: Path) -> Generator[Entry, None, None]:
     with gzip.open(path) as file:
         reader = BoundedReader(cast("IO[bytes]", file))
         yield from _tar_members(reader)
         reader.exhaust()  # the checksum stands at the end
 
 
-def _tar_members(reader: BoundedReader) -> Iterator[Entry]:
+def _tar_members(reader: BoundedReader) -> Generator[Entry, None, None]:
     with tarfile.open(fileobj=cast("IO[bytes]", reader), mode="r:") as opened:
         for count, info in enumerate(opened, 1):
             _check_count(count)
@@ -170,7 +170,7 @@ def _check_count(count: int) -> None:
         raise ArchiveError(f"holds more than {ENTRIES_LIMIT:,} entries")
 
 
-KINDS: dict[tuple[str, ...], Callable[[Path], Iterator[Entry]]] = {
+KINDS: dict[tuple[str, ...], Callable[[Path], Generator[Entry, None, None]]] = {
     (".tar.gz", ".tgz"): _gzipped_tar_entries,
     (".tar",): _tar_entries,
     (".zip",): _zip_entries,

@@ -30,7 +30,8 @@ class _Session(requests.Session):
 
     def next_address(self, response: requests.Response) -> str | None:
         """Return where an answer sends us, None where it is final."""
-        return super().get_redirect_target(response)
+        target: str | None = super().get_redirect_target(response)
+        return target
 
 
 class ResumingDownloader:

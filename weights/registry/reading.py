@@ -153,7 +153,9 @@ def _download(table: Table) -> Download:
     name, archive = table.text("name"), table.flag("archive")
     size_bytes, sha256 = table.whole("size_bytes"), table.text("sha256", "")
     if table.has("role"):
-        members = (Member(name=name, role=table.text("role"), size_bytes=size_bytes, sha256=sha256),)
+        members: tuple[Member, ...] = (
+            Member(name=name, role=table.text("role"), size_bytes=size_bytes, sha256=sha256),
+        )
     else:
         members = tuple(_member(each) for each in table.tables("members"))
     made = Download(

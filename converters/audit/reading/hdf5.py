@@ -57,7 +57,7 @@ class Hdf5:
             attributes = self.file[path or "/"].attrs
             if attribute in attributes:
                 return _texts([attributes[attribute]])
-            pieces = []
+            pieces: list[Any] = []
             while f"{attribute}{len(pieces)}" in attributes:
                 pieces.append(attributes[f"{attribute}{len(pieces)}"])
             return _texts(pieces) if pieces else None
