@@ -97,7 +97,7 @@ def test_keras_3_weights(tmp_path: Path) -> None:
 
 
 def test_keras_3_weights_without_names_count_within_a_class(tmp_path: Path) -> None:
-    kernel = np.ones((1, 1, 1, 1), np.float32)
+    kernel = np.ones((1, 1, 1, 2), np.float32)
     keras3_weights(tmp_path / "net.weights.h5", {f"c{i}": {"0": kernel * (i + 1)} for i in range(11)}, named=False)
     tensors = read_tensors(tmp_path / "net.weights.h5").tensors
     assert [tensor.layer for tensor in tensors] == ["conv2d", *(f"conv2d_{i}" for i in range(1, 11))]
