@@ -384,7 +384,7 @@ def test_whose_weights_they_are_is_said() -> None:
     other = published(name="resnet50-ft", title="ResNet-50, pretrained")
     assert subject(Model("caffe", other.files, other)) == "the official ResNet-50 weights (resnet50-ft)"
     added = published(name="vgg-face", title="VGG-Face, 16 layers", doubt="as they were added here")
-    assert subject(Model("caffe", added.files, added)) == "the VGG-Face weights, as they were added here"
+    assert subject(Model("caffe", added.files, added)) == "the VGG-Face weights (as they were added here)"
     given = Model("caffe", (TINY.prototxt, Path("mine.caffemodel")), official)
     assert subject(given) == "the weights of vgg-face in mine.caffemodel"
     assert subject(Model("matconvnet", (Path("a/net.mat"),))) == "the weights of net.mat"

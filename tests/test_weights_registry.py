@@ -148,7 +148,7 @@ def test_a_table_is_read_with_what_its_families_share(tmp_path: Path) -> None:
         ('task = "a task"', "", "models.m: 'task' is missing"),
         ('name = "MIT"', "", "families.f.licence: 'name' is missing"),
         ('paper = "a paper"', 'papers = "a paper"', "families.f: there is no key 'papers'; did you mean 'paper'?"),
-        ('family = "f"', 'family = "g"', "models.m: its family is 'g', which is none"),
+        ('family = "f"', 'family = "g"', "models.m: its family is 'g', but there is no [families.g]"),
         ('role = "weights"', 'role = "weight"', "a file is 'weight'; did you mean 'weights'?"),
         ('role = "weights"', 'role = "weights"\nsha256 = "abc"', "the sha256 is 'abc', expected 64 digits"),
         ('role = "weights"', 'role = "weights"\nmd5 = "XYZ"', "the md5 is 'XYZ', expected 32 digits"),

@@ -87,7 +87,7 @@ def labels(model: PublishedModel) -> tuple[str, ...]:
 # The gravest first.
 DOUBTS = {
     "": "of which nothing is recorded here",
-    ADDED: "as they were added here; no published hash confirms them",
-    FETCHED: "as a published address gave them; no hash was published",
+    ADDED: "as they were added here, no published hash confirms them",
+    FETCHED: "as a published address gave them, no hash was published",
     CONFIRMED: "",
 }

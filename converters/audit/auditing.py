@@ -65,10 +65,10 @@ def subject(model: Model) -> str:
     if not published.title:
         return f"the weights of {published.name}"
     title = published.title.partition(",")[0]
-    named = "" if key(title) == key(published.name) else f" ({published.name})"
-    return (
-        f"the {title} weights{named}, {published.doubt}" if published.doubt else f"the official {title} weights{named}"
-    )
+    notes = [] if key(title) == key(published.name) else [published.name]
+    notes += [published.doubt] if published.doubt else []
+    official = "" if published.doubt else "official "
+    return f"the {official}{title} weights" + (f" ({'; '.join(notes)})" if notes else "")
 
 
 def audited(contents: Contents, graph: Graph, against: str, progress: Progress = lambda _t, _f: None) -> Audit:

@@ -85,7 +85,11 @@ def _model(table: Table, families: dict[str, Table]) -> PublishedModel:
     family = table.text("family")
     shared = families.get(family)
     if shared is None:
-        table.refuse(f"its family is '{family}', which is none{did_you_mean(family, families)}")
+        if family:
+            table.refuse(
+                f"its family is '{family}', but there is no [families.{family}]{did_you_mean(family, families)}; "
+                "add it: it may be empty"
+            )
         shared = Table(table.place, {}, [], family)
     made = PublishedModel(
         name=table.name,
