@@ -134,7 +134,7 @@ def test_the_command_names_a_model_that_came_as_files_as_it_was_given() -> None:
         "129.1863,104.7624,93.594",
     ]  # fmt: skip
     assert command[-4:] == ["--samples", "20", "--seconds", "4"]
-    named = records.result("torch", network=network, model="vgg-face-tiny")
+    named = records.result("torch", network={**network, "named": True}, model="vgg-face-tiny")
     assert shlex.split(below([named])["to repeat"])[2:5] == ["--model", "vgg-face-tiny", "--runner"]
 
 

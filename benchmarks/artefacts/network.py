@@ -36,7 +36,7 @@ class Network:
 
     `graph` takes `batch` images: one, unless the network is pinned to another number. `pinned` says what pins the
     batch, "" where it may stay open. `assumed` says what of its preprocessing the model does not
-    tell and was assumed, by the fact's name.
+    tell and was assumed, by the fact's name. `named` tells that a name alone was asked for, and no files.
     """
 
     name: str
@@ -46,6 +46,7 @@ class Network:
     pinned: str
     preparation: Preparation
     assumed: Mapping[str, str]
+    named: bool = False
 
     @property
     def nodes(self) -> tuple[str, ...]:
@@ -103,7 +104,8 @@ def _network(request: Request, model: Model) -> Network:
         request.scale or None,
     )
     name = model.published.name if model.published else whole.name or model.files[0].stem
-    return Network(name, model.files, model.source, graph, pinned, preparation(artefact, stated), assumed)
+    named = model.published is not None and len(request.model) == 1
+    return Network(name, model.files, model.source, graph, pinned, preparation(artefact, stated), assumed, named)
 
 
 def _telling(graph: Graph) -> tuple[str, ...]:
@@ -171,6 +173,7 @@ def facts(network: Network) -> dict[str, Any]:
     named = {node.name: node for node in graph}
     return {
         "source": network.source,
+        "named": network.named,
         "files": {path.name: path.stat().st_size for path in network.files},
         "parameters": graph.parameter_count(),
         "multiply_adds": macs(graph) // network.batch,

@@ -4,7 +4,6 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import prototxt
 from benchmarks.cells import PRECISIONS, SCENARIOS
 from benchmarks.records.result import Result
 from benchmarks.statistics.rows import Row
@@ -39,9 +38,9 @@ def _models(results: Sequence[Result]) -> list[str]:
 
 
 def _files(result: Result) -> list[str]:
-    """Return the words that name a model: a name that this project knows, or its files without their folders."""
+    """Return the words that name a model: its name if it was asked for by that, or its files without their folders."""
     files = list(result.network.get("files", ()))
-    return files if files and result.model not in prototxt.DEPLOYS else [result.model]
+    return files if files and not result.network.get("named") else [result.model]
 
 
 def _stated(network: Mapping[str, Any]) -> Iterable[str]:
