@@ -173,7 +173,7 @@ def as_json(diagnosis: Diagnosis) -> dict[str, Any]:
 
 # Extra -> its distributions; several in one tuple do the same, and one of them is enough.
 LIBRARIES: dict[str, tuple[tuple[str, ...], ...]] = {
-    "core": (("numpy",), ("h5py",), ("safetensors",), ("typer",), ("rich",)),
+    "core": (("numpy",), ("h5py",), ("safetensors",), ("pooch",), ("requests",), ("typer",), ("rich",)),
     "onnx": (("onnx",), RUNTIMES),
     "torch": (("torch",),),
     "keras": (("keras",), ("tensorflow", "tensorflow-cpu", "tensorflow-gpu", "tensorflow-macos"), ("tf2onnx",)),
