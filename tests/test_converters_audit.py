@@ -38,6 +38,7 @@ from converters.audit.conclusion import feeding
 from converters.audit.reading.opening import read_tensors
 from converters.audit.rearrangements import Step
 from converters.audit.report import Audit
+from converters.command_line import terminal
 from converters.conversion import names
 from converters.conversion.names import Published
 from converters.conversion.sources import Model
@@ -57,7 +58,7 @@ FLATTENED_LAST = "inputs in the order height, width, channel (fc6)"
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(terminal.out, "width", 200)
     return typed("convert", cli.main, monkeypatch, capsys)
 
 

@@ -10,6 +10,7 @@ import prototxt
 from cases import caffe_case, matconvnet_case
 from command_lines import Run, typed
 from converters import cli, read_caffe
+from converters.command_line import terminal
 from converters.conversion import names
 from converters.conversion.crosschecking import two_models
 from converters.conversion.names import Published
@@ -22,7 +23,7 @@ RGB_MEAN = (129.186279296875, 104.76238250732422, 93.59396362304688)
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.setattr(terminal.out, "width", 160)
     return typed("convert", cli.main, monkeypatch, capsys)
 
 

@@ -13,6 +13,7 @@ from converters import support, to_keras, to_onnx, to_torch
 from converters.command_line.commands import build_app
 from heads.command_line import commands as heads_commands
 from heads.recipes.reading import built_in
+from weights.command_line import commands as weights_commands
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 
@@ -34,7 +35,11 @@ def test_commands_exist() -> None:
 def test_options_exist() -> None:
     """Every option that a `convert` command or a sentence names, and those of each `heads` command at its own."""
     text = CliRunner().invoke(build_app(), ["caffe-to-onnx", "--help"], env={"COLUMNS": "200"}).output
-    for app, command in ((heads_commands, "embed"), (heads_commands, "evaluate"), (bench_commands, "run")):
+    others = (
+        (heads_commands, "embed"), (heads_commands, "evaluate"), (bench_commands, "run"), (weights_commands, "fetch"),
+        (weights_commands, "add"),
+    )  # fmt: skip
+    for app, command in others:
         text += CliRunner().invoke(app.build_app(), [command, "--help"], env={"COLUMNS": "200"}).output
     named = set(re.findall(r"`(--[a-z0-9-]+)", README)) - {"--json"}
     assert len(named) >= 6
@@ -50,6 +55,7 @@ def test_options_exist() -> None:
             {"data check", "split", "embed", "train", "evaluate", "predict", "export", "card"},
         ),
         ("bench", bench_commands.build_app, set(bench_commands.COMMANDS)),
+        ("weights", weights_commands.build_app, set(weights_commands.COMMANDS)),
     ],
 )
 def test_commands_exist_with_their_options(name: str, app: Callable[[], typer.Typer], commands: set[str]) -> None:
