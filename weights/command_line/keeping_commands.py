@@ -135,12 +135,14 @@ def remove(given: Any) -> None:
     wanted = _models(given.names)
     told = []
     for model in wanted:
-        freed = sum(path.lstat().st_size for path in files.local_files(model).values())
+        # A link frees nothing: the file that it leads to stays.
+        freed = sum(path.stat().st_size for path in files.local_files(model).values() if not path.is_symlink())
         gone = files.remove(model, forget=given.forget)
         told.append({"name": model.name, "removed": [str(path) for path in gone], "freed_bytes": freed})
         if not given.json:
-            what = f"{len(gone)} files removed, {amount(freed, BYTES)} freed" if gone else "nothing was here"
-            terminal.say(f"{model.name}: {what}")
+            count = f"{len(gone)} file{'' if len(gone) == 1 else 's'} removed"
+            what = f"{count}, {amount(freed, BYTES)} freed" if freed else count
+            terminal.say(f"{model.name}: {what if gone else 'nothing was here'}")
     if given.json:
         terminal.say_json(told)
 
