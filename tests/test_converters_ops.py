@@ -11,7 +11,7 @@ from converters import ops
 from converters.errors import ShapeError
 from converters.ops import Array
 from op_examples import EXAMPLES
-from op_values import Example
+from op_values import Example, assert_close
 from slow_ops import SLOW
 
 
@@ -50,6 +50,21 @@ def test_double_precision_agrees(example: Example) -> None:
     assert double.dtype == np.float64
     assert single.shape == double.shape
     np.testing.assert_allclose(single, double, rtol=2e-4, atol=2e-5)
+
+
+def at_any_byte(array: Array) -> Array:
+    memory = np.zeros(array.nbytes + 1, np.uint8)
+    memory[1:] = np.frombuffer(array.tobytes(), np.uint8)
+    moved = memory[1:].view(array.dtype).reshape(array.shape)
+    assert not moved.flags.aligned or not moved.size
+    return moved
+
+
+@pytest.mark.parametrize("example", [example for example in EXAMPLES if example.params()], ids=str)
+def test_mapped_params_may_begin_at_any_byte(example: Example) -> None:
+    inputs, params = example.inputs(), example.params()
+    moved = example.op.compute(*inputs, **{name: at_any_byte(value) for name, value in params.items()})
+    assert_close(moved, example.op.compute(*inputs, **params), 1e-6)
 
 
 @pytest.mark.parametrize("example", [example for example in EXAMPLES if type(example.op) in SLOW], ids=str)
