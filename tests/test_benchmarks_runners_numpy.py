@@ -1,5 +1,8 @@
 """NumPy as a runtime: the reference itself, its threads bounded and read back."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +11,14 @@ import threadpoolctl
 from bench_runners import NODES, Answer, Ask, asked, run, source
 from benchmarks.errors import BenchError
 from benchmarks.runners import load
+
+
+def blas() -> bool:
+    return any(pool["user_api"] == "blas" for pool in threadpoolctl.threadpool_info())
+
+
+def openblas() -> bool:
+    return any(pool["internal_api"] == "openblas" for pool in threadpoolctl.threadpool_info())
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +39,27 @@ def test_gives_the_reference_and_tells_its_threads(answers: dict[str, Answer], t
     assert found.read_back == wanted | ({"threads": threads} if blas() else {})
 
 
-def blas() -> bool:
-    return any(pool["user_api"] == "blas" for pool in threadpoolctl.threadpool_info())
+# A product that wakes all threads, then what they take of a processor in a tenth of a second without work.
+RESTING = """
+import time
+import numpy as np
+a = np.ones((1000, 1000), np.float32)
+a @ a
+start = time.process_time()
+time.sleep(0.1)
+print((time.process_time() - start) / 0.1)
+"""
+
+
+@pytest.mark.skipif(not openblas(), reason="NumPy has another BLAS here, whose threads wait in another way")
+def test_threads_wait_for_work_as_they_were_asked_to() -> None:
+    cores = {}
+    for spinning in (False, True):
+        variables = load("numpy").environment(asked("numpy", "run", threads=2, spinning=spinning))
+        told = subprocess.check_output([sys.executable, "-c", RESTING], env={**os.environ, **variables}, text=True)
+        cores[spinning] = float(told)
+    assert cores[False] < 0.2
+    assert cores[True] > 0.5 or os.cpu_count() == 1
 
 
 def test_tells_its_blas(answers: dict[str, Answer]) -> None:

@@ -36,7 +36,9 @@ class NumPy(Runner):
     @classmethod
     def environment(cls, settings: Settings) -> dict[str, str]:
         """Return the variables that BLAS libraries read when they are loaded."""
-        return dict.fromkeys(THREAD_VARIABLES, str(settings.threads))
+        threads = dict.fromkeys(THREAD_VARIABLES, str(settings.threads))
+        # OpenBLAS's threads wait for work 2^28 ticks of the processor's clock unless told to wait 2^4.
+        return threads if settings.spinning else threads | {"OPENBLAS_THREAD_TIMEOUT": "4"}
 
     @classmethod
     def devices(cls) -> list[Device]:
