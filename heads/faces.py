@@ -1,11 +1,9 @@
-"""The table that every data set becomes: one row per face, its label as a string, never as a number.
+"""The table that every data set becomes: one row per face, its label as a string, never as a number."""
 
-On disk it is a CSV that any program opens. Facts about the whole table stand in columns that hold one value.
-"""
-
-import os
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import pandas as pd
 
@@ -19,9 +17,9 @@ BOX = ("box_left", "box_top", "box_width", "box_height")
 LANDMARKS = tuple(
     f"{point}_{axis}" for point in ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right") for axis in "xy"
 )
-FACTS = ("root", "layout", "label_source", "licence", "seed")
 SPLITS = ("train", "val", "test")
-READ_ROWS = 10_000
+# Few enough for their memory not to matter, enough for their number not to.
+PART_ROWS = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,8 +50,22 @@ class FaceTable:
         """Return the names of the group columns, without their prefix."""
         return [name.removeprefix(GROUP) for name in self.rows.columns if name.startswith(GROUP)]
 
+    @property
+    def columns(self) -> list[str]:
+        """Return the names of the columns."""
+        return list(self.rows.columns)
+
     def __len__(self) -> int:
         return len(self.rows)
+
+    def parts(self) -> Iterator["FaceTable"]:
+        """Yield all rows in order, some at a time."""
+        for first in range(0, len(self), PART_ROWS):
+            yield self.with_rows(self.rows.iloc[first : first + PART_ROWS])
+
+    def whole(self) -> "FaceTable":
+        """Return the table itself."""
+        return self
 
     def image(self, path: str) -> Path:
         """Return where an image lies."""
@@ -64,73 +76,25 @@ class FaceTable:
         return replace(self, rows=rows.reset_index(drop=True))
 
 
-def write_table(table: FaceTable, path: Path, place: Path | None = None) -> None:
-    """Write a table as CSV; the images' root is written relative to the folder of `place`, where the CSV will lie."""
-    rows = table.rows.copy()
-    try:
-        root = Path(os.path.relpath(table.root.resolve(), (place or path).resolve().parent)).as_posix()
-    except ValueError:  # another drive, on Windows
-        root = table.root.resolve().as_posix()
-    seed = "" if table.seed is None else str(table.seed)
-    for name, value in zip(FACTS, (root, table.layout, table.label_source, table.licence, seed), strict=True):
-        rows[name] = value
-    rows.to_csv(path, index=False, lineterminator="\n", encoding="utf-8")
+class Faces(Protocol):
+    """Faces of one data set in an order, of which only some need to be in memory: a `FaceTable`, or a file of one."""
 
+    @property
+    def layout(self) -> str:
+        """Return the name of the layout that the table was read from."""
 
-def read_table(path: Path, images: Path | None = None) -> FaceTable:
-    """Read a table that `write_table` wrote; `images` names the images' root where they have moved.
+    @property
+    def root(self) -> Path:
+        """Return the folder that the paths of images are relative to."""
 
-    DataError names what is missing, a row whose split is none of train, val, test or nothing, and labels that are
-    numbers: nobody can tell what they mean.
-    """
-    try:
-        rows = _read_rows(path)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (ValueError, pd.errors.ParserError) as error:
-        raise DataError(f"{path}: is no CSV: {error}") from error
-    missing = [name for name in (*COLUMNS, *FACTS) if name not in rows.columns]
-    if missing:
-        raise DataError(f"{path}: has no column {', '.join(missing)}; `heads split` writes such a file")
-    if rows.empty:
-        raise DataError(f"{path}: holds no row")
-    unknown = rows.index[~rows["split"].isin(["", *SPLITS])]
-    if len(unknown):
-        found = rows["split"][unknown[0]]
-        raise DataError(f"{path}:{unknown[0] + 2}: the split is '{found}'; it is one of {', '.join(SPLITS)}")
-    numeric = [label for label in rows["label"].unique() if is_number(label)]
-    if numeric:
-        raise DataError(
-            f"{path}: labels are numbers ({', '.join(sorted(numeric)[:5])}), and what these mean is not stated; write "
-            "what they mean in their place, as --layout csv with --value 1=male --value 0=female does"
-        )
-    root, layout, source, licence, seed = (_single(rows, name, path) for name in FACTS)
-    rows = rows.drop(columns=list(FACTS))
-    for name in (*BOX, *LANDMARKS):
-        if name in rows.columns:
-            rows[name] = pd.to_numeric(rows[name], errors="coerce")
-    return FaceTable(
-        layout, images or path.parent / root, rows, source, licence, seed=int(seed) if seed.isdecimal() else None
-    )
+    @property
+    def columns(self) -> list[str]:
+        """Return the names of the columns."""
 
+    def __len__(self) -> int: ...
 
-def _read_rows(path: Path) -> pd.DataFrame:
-    """Read all columns as text, in parts: text takes more memory while it is read than when it is kept."""
-    with pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8", chunksize=READ_ROWS) as parts:
-        return pd.concat(list(parts), ignore_index=True)
+    def parts(self) -> Iterator[FaceTable]:
+        """Yield all rows in order, some at a time."""
 
-
-def is_number(label: str) -> bool:
-    """Return whether a label is a number, which says nothing of what it means."""
-    try:
-        float(label)
-    except ValueError:
-        return False
-    return True
-
-
-def _single(rows: pd.DataFrame, name: str, path: Path) -> str:
-    values = rows[name].unique()
-    if len(values) != 1:
-        raise DataError(f"{path}: column '{name}' holds {len(values)} values, it states one fact of the whole table")
-    return str(values[0])
+    def whole(self) -> FaceTable:
+        """Return the table with all its rows."""

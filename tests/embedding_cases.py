@@ -21,6 +21,12 @@ Array = np.ndarray[Any, Any]
 SIDE = 8
 
 
+def resident_bytes() -> int:
+    """Return the memory of this process that no file backs."""
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("RssAnon"))
+    return int(line.split()[1]) * 1024
+
+
 def write_images(folder: Path, count: int, first: int = 0, side: int = 24) -> list[str]:
     """Write PNG files of noise, each with another content, and return their names."""
     folder.mkdir(parents=True, exist_ok=True)

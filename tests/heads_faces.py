@@ -52,3 +52,18 @@ def draw(root: Path, names: Mapping[str, int]) -> None:
     """Write the picture of each seed under its name; PNG or JPEG by the suffix."""
     for name, seed in names.items():
         picture(seed).save(root / name)
+
+
+def three_faces(root: Path, **columns: Any) -> FaceTable:
+    """Return a table of three rows whose fields are hard to keep in a CSV."""
+    rows = pd.DataFrame(
+        {
+            "path": ["a/one face.jpg", "b/zwei, Gesichter.jpg", "c/3.jpg"],
+            "label": ["male", "female", ""],
+            "identity": ["007", "NA", ""],
+            "split": ["train", "test", ""],
+            "group_age": ["18-25", "null", ""],
+            **columns,
+        }
+    )
+    return FaceTable("folders", root, rows, "folder", "CC BY 4.0", seed=3)

@@ -23,7 +23,8 @@ from heads.backbones import open_backbone
 from heads.embeddings.extraction import EmbedOptions, embed
 from heads.embeddings.labelled import Labelled
 from heads.embeddings.loading import load_labelled
-from heads.faces import FaceTable, write_table
+from heads.face_files import write_table
+from heads.faces import FaceTable
 from heads.models.head import Head
 from heads.models.inference import probabilities
 from heads.provenance import Crop, EmbeddingSpec

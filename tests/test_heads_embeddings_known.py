@@ -1,11 +1,10 @@
 import hashlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
-from embedding_cases import files_up_to
+from embedding_cases import files_up_to, resident_bytes
 from heads.embeddings.known import known_keys
 from heads.errors import HeadsError
 
@@ -14,11 +13,6 @@ COUNT = 200_000
 
 def keys(count: int, salt: bytes = b"") -> Iterator[bytes]:
     return (hashlib.sha256(salt + number.to_bytes(8, "big")).digest() for number in range(count))
-
-
-def resident_bytes() -> int:
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("RssAnon"))
-    return int(line.split()[1]) * 1024
 
 
 def test_what_was_given_and_added_is_known_and_nothing_else() -> None:
@@ -42,3 +36,8 @@ def test_a_full_disk_is_said() -> None:
     said = "cannot be kept in the folder for temporary files"
     with files_up_to(2**20), pytest.raises(HeadsError, match=said), known_keys(keys(COUNT)):
         raise AssertionError
+
+
+def test_adding_tells_whether_a_key_is_new() -> None:
+    with known_keys([b"a"]) as known:
+        assert [known.add(key) for key in (b"a", b"b", b"b")] == [False, True, False]

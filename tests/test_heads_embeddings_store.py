@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from embedding_cases import StandIn, expected, table_of, write_images
-from heads.embeddings import shards, sink, store
+from heads import faces
+from heads.embeddings import shards, sink
 from heads.embeddings.extraction import EmbedOptions, embed
 from heads.embeddings.loading import load_labelled
 from heads.embeddings.pace import Pace, duration
@@ -110,7 +111,7 @@ def test_a_table_that_is_written_in_parts_is_the_same(tmp_path: Path, monkeypatc
     table = table_of(tmp_path / "images", names, **{"group_note": ['a "b",\nc'] * 11, "group_x\ny": "1"})
     embed(StandIn(), table, tmp_path / "e")
     whole = (tmp_path / "e" / "faces.csv").read_bytes()
-    monkeypatch.setattr(store, "ROWS_AT_ONCE", 4)
+    monkeypatch.setattr(faces, "PART_ROWS", 4)
     embed(StandIn(), table, tmp_path / "e")
     assert (tmp_path / "e" / "faces.csv").read_bytes() == whole
     assert load_labelled(tmp_path / "e").table.rows["group_note"].tolist() == ['a "b",\nc'] * 11

@@ -10,7 +10,8 @@ import pytest
 
 from heads.checks import Vectors, examine, find_duplicates, find_leaks
 from heads.errors import DataError, UsageError
-from heads.faces import FaceTable, read_table, write_table
+from heads.face_files import read_table, write_table
+from heads.faces import FaceTable
 from heads.splits import Split, SplitOptions, hold_out, split
 from heads_faces import draw, face_table, people, picture, shuffled
 

@@ -18,7 +18,8 @@ from heads.embeddings.batches import batches, stacked
 from heads.embeddings.content import face_rows, region_columns
 from heads.embeddings.decoding import FaceReader, PreparedFace, in_order
 from heads.errors import HeadsError
-from heads.faces import GROUP, FaceTable, read_table
+from heads.face_files import read_table
+from heads.faces import GROUP, FaceTable
 from heads.images.cropping import crop
 from heads.images.decoding import read_rgb
 from heads.images.preprocessing import Preparation

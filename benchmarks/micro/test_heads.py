@@ -11,6 +11,7 @@ import pytest
 
 from benchmarks.micro.pairs import Against
 from benchmarks.micro.yardsticks import product_of, python_loop, sorted_numbers
+from heads.embeddings.found import RowFound, rows_found
 from heads.embeddings.loading import load_labelled
 from heads.embeddings.store import open_store, place_shard
 from heads.faces import FaceTable
@@ -69,7 +70,10 @@ def test_load_embeddings(against: Against, tmp_path: Path) -> None:
         for number, rows in enumerate(np.array_split(np.arange(STORED_FACES), SHARDS)):
             paths = table.rows["path"].iloc[rows].tolist()
             place_shard(store, number, [keys[row].tobytes() for row in rows], paths, vectors[rows])
-        store.finish(table, keys, {})
+        with rows_found() as found:
+            for row in range(STORED_FACES):
+                found.note(RowFound(row, keys[row].tobytes()))
+            store.finish(table, found)
     loaded = against(python_loop(), partial(load_labelled, tmp_path / "embeddings"))
     assert np.array_equal(loaded.vectors, vectors)
 

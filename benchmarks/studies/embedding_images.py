@@ -13,7 +13,8 @@ import pandas as pd
 from PIL import Image
 
 from heads.embeddings.extraction import EmbedOptions, embed
-from heads.faces import FaceTable, read_table
+from heads.face_files import open_table
+from heads.faces import FaceTable
 from heads.provenance import Crop, EmbeddingSpec
 
 Array = np.ndarray[Any, Any]
@@ -73,7 +74,8 @@ class Projection:
 def main() -> None:
     """Embed the images of a table."""
     table, folder = map(Path, sys.argv[1:])
-    embed(Projection(), read_table(table), folder, EmbedOptions(batch_size=64))
+    with open_table(table) as faces:
+        embed(Projection(), faces, folder, EmbedOptions(batch_size=64))
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ from heads.backbones.backbone import Backbone
 from heads.backbones.opening import open_backbone
 from heads.backbones.stating import Stated
 from heads.embeddings.extraction import EmbedOptions, embed
-from heads.faces import write_table
+from heads.face_files import write_table
 from heads.images.decoding import read_rgb
 
 VGG_FACE = Stated("BGR", prototxt.VGG_FACE_MEAN[::-1], (1.0,), (224, 224))

@@ -13,7 +13,8 @@ from heads.checks.examination import Examined, examine
 from heads.checks.findings import Conflict, Copies, conflicts, copies, faces, repeated_paths
 from heads.checks.leaks import Leaks, find_leaks
 from heads.checks.plain import MOST_LABELS, Cell, PlainTable, Progress, silent
-from heads.faces import FaceTable, is_number
+from heads.face_files import is_number
+from heads.faces import FaceTable
 from heads.layouts.notes import counted
 
 # How many of a kind are listed where people read; JSON holds all.

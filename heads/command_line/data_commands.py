@@ -7,7 +7,8 @@ from typing import Any
 from converters.command_line import terminal
 from converters.command_line.application import listed
 from heads.command_line import arguments as arg
-from heads.faces import FaceTable, write_table
+from heads.face_files import write_table
+from heads.faces import FaceTable
 
 
 def layouts(given: Any) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 from converters.command_line import terminal
 from heads.command_line import arguments as arg
 from heads.errors import DataError, UsageError
-from heads.faces import BOX, FaceTable, read_table
+from heads.face_files import open_table, read_table
+from heads.faces import BOX, Faces, FaceTable
 from heads.provenance import Crop
 
 PROBED = 64  # images of a probe
@@ -14,13 +15,14 @@ PROBED = 64  # images of a probe
 
 def embed(given: Any) -> None:
     """Compute the embeddings that a folder does not hold yet."""
-    words, table = _model_and_table(given, "embed MODEL... TABLE -o DIR")
-    terminal.warn(_repeated(table, given.model_and_table[-1]))
-    detector = detector_of(given)
-    with terminal.progress() as progress:
-        progress("opening the model", 0.0)
-        backbone = _opened(words, given)
-        result = _engine(given)(backbone, table, given.out, _options(given), progress, detector)
+    words, listing = _model_and_listing(given, "embed MODEL... TABLE -o DIR")
+    with open_table(listing, given.moved) as faces:
+        terminal.warn(_repeated(faces, listing))
+        detector = detector_of(given)
+        with terminal.progress() as progress:
+            progress("opening the model", 0.0)
+            backbone = _opened(words, given)
+            result = _engine(given)(backbone, faces, given.out, _options(given), progress, detector)
     facts = {
         "folder": str(given.out),
         "computed": result.computed,
@@ -53,7 +55,8 @@ def probe(given: Any) -> None:
     """Say how much it would cost if red and blue were exchanged on the way to the network."""
     from heads.backbones import channel_swap_cost
 
-    words, table = _model_and_table(given, "probe MODEL... TABLE")
+    words, listing = _model_and_listing(given, "probe MODEL... TABLE")
+    table = read_table(listing, given.moved)
     with terminal.progress() as progress:
         progress("opening the model", 0.0)
         backbone = _opened(words, given)
@@ -90,11 +93,11 @@ def _some_faces(table: FaceTable, how: Crop, detector: Any) -> list[Any]:
     return found
 
 
-def _model_and_table(given: Any, usage: str) -> tuple[list[str], FaceTable]:
+def _model_and_listing(given: Any, usage: str) -> tuple[list[str], Path]:
     *words, listing = given.model_and_table
     if not words:
         raise UsageError(f"name the model first, then the CSV of faces: heads {usage}")
-    return words, read_table(Path(listing), given.moved)
+    return words, Path(listing)
 
 
 def _opened(words: list[str], given: Any) -> Any:
@@ -110,13 +113,18 @@ def _opened(words: list[str], given: Any) -> Any:
     )
 
 
-def _repeated(table: FaceTable, listing: str) -> list[str]:
-    """Say which faces stand in several rows: they weigh more in training, and may be in two parts."""
-    face = ["path", *(name for name in BOX if name in table.rows.columns)]
-    again = table.rows[table.rows.duplicated(face)]
-    if again.empty:
-        return []
-    return [f"{listing}: {len(again)} rows name a face of another row, the first is {again['path'].iloc[0]}"]
+def _repeated(faces: Faces, listing: Path) -> list[str]:
+    """Say how many rows name a face of another row: such faces weigh more in training, and may be in two parts."""
+    from heads.embeddings.known import known_keys
+
+    columns = ["path", *(name for name in BOX if name in faces.columns)]
+    count, first = 0, ""
+    with known_keys() as seen:
+        for part in faces.parts():
+            for path, *box in part.rows[columns].itertuples(index=False):
+                if not seen.add(repr((path, box)).encode()):
+                    count, first = count + 1, first or path
+    return [f"{listing}: {count} rows name a face of another row, the first is {first}"] if count else []
 
 
 def _engine(given: Any) -> Any:

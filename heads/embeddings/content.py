@@ -5,15 +5,12 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import pandas as pd
-
 from heads.errors import DataError
-from heads.faces import BOX, LANDMARKS, FaceTable
+from heads.faces import BOX, LANDMARKS, Faces
 from heads.provenance import Crop
 
 # The columns of a table that say where the face of a row is, by kind of crop; other kinds need no more than the image.
 REGIONS = {"box": BOX, "landmarks": LANDMARKS}
-ROWS_AT_ONCE = 1024
 
 
 @dataclass(frozen=True)
@@ -33,24 +30,24 @@ def content_key(image: bytes, region: Sequence[float] = ()) -> bytes:
     return hashlib.sha256(f"{of_file.hexdigest()} {json.dumps([float(value) for value in region])}".encode()).digest()
 
 
-def region_columns(table: FaceTable, crop: Crop) -> tuple[str, ...]:
+def region_columns(faces: Faces, crop: Crop) -> tuple[str, ...]:
     """Return the columns that a crop reads; DataError where the table has not all of them."""
     columns = REGIONS.get(crop.kind, ())
-    missing = [name for name in columns if name not in table.rows.columns]
+    missing = [name for name in columns if name not in faces.columns]
     if missing:
         raise DataError(
-            f"{table.layout}: the crop '{crop.kind}' needs the columns {', '.join(columns)}, but the table has no "
+            f"{faces.layout}: the crop '{crop.kind}' needs the columns {', '.join(columns)}, but the table has no "
             f"{', '.join(missing)}; choose another crop"
         )
     return columns
 
 
-def face_rows(table: FaceTable, crop: Crop, first: int = 0, last: int | None = None) -> Iterator[FaceRow]:
-    """Yield the rows of a table from `first` to before `last`, a few at a time in memory."""
-    columns = list(region_columns(table, crop))
-    stop = len(table) if last is None else last
-    for start in range(first, stop, ROWS_AT_ONCE):
-        part: pd.DataFrame = table.rows.iloc[start : min(start + ROWS_AT_ONCE, stop)]
-        regions = part[columns].to_numpy(float).tolist()
-        for offset, (path, region) in enumerate(zip(part["path"].tolist(), regions, strict=True)):
-            yield FaceRow(start + offset, path, dict(zip(columns, region, strict=True)))
+def face_rows(faces: Faces, crop: Crop) -> Iterator[FaceRow]:
+    """Yield the rows of a table, numbered from 0, a few at a time in memory."""
+    columns = list(region_columns(faces, crop))
+    number = 0
+    for part in faces.parts():
+        regions = part.rows[columns].to_numpy(float).tolist()
+        for path, region in zip(part.rows["path"].tolist(), regions, strict=True):
+            yield FaceRow(number, path, dict(zip(columns, region, strict=True)))
+            number += 1

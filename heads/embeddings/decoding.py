@@ -19,7 +19,7 @@ import numpy as np
 
 from heads.embeddings.content import FaceRow, content_key
 from heads.errors import HeadsError
-from heads.faces import FaceTable
+from heads.faces import Faces
 
 Array = np.ndarray[Any, Any]
 Given = TypeVar("Given")
@@ -51,7 +51,7 @@ class FaceReader:
     Images whose key is in `known` are not decoded.
     """
 
-    table: FaceTable
+    faces: Faces
     prepare: Callable[[bytes, FaceRow], Array]
     known: Container[bytes] = ()
 
@@ -75,7 +75,7 @@ class FaceReader:
 
     def _bytes(self, row: FaceRow) -> bytes:
         try:
-            place = os.path.join(self.table.root, row.path)  # noqa: PTH118 - a tenth of the time of Path's
+            place = os.path.join(self.faces.root, row.path)  # noqa: PTH118 - a tenth of the time of Path's
             state = os.stat(place)  # noqa: PTH116 - likewise
             if not stat.S_ISREG(state.st_mode):
                 raise HeadsError("is not a file")

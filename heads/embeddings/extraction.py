@@ -15,18 +15,18 @@ from PIL import Image
 from heads.embeddings.batches import PatientRunner, batches, stacked
 from heads.embeddings.content import FaceRow, face_rows, region_columns
 from heads.embeddings.decoding import FaceReader, PreparedFace, in_order
+from heads.embeddings.found import RowFound, RowsFound, rows_found
 from heads.embeddings.pace import Pace, Progress
 from heads.embeddings.sink import ShardSink
 from heads.embeddings.store import OpenStore, open_store
 from heads.errors import DataError, UsageError
-from heads.faces import FaceTable
+from heads.faces import Faces
 from heads.images.cropping import Detector, completed, crop
 from heads.images.decoding import read_rgb
 from heads.provenance import Crop, EmbeddingSpec
 
 Array = np.ndarray[Any, Any]
 
-KEY_BYTES = 32
 # Values that a decoding thread takes together, where there are enough for all threads.
 AT_ONCE = 8
 SHOWN = 3
@@ -55,7 +55,7 @@ class Backbone(Protocol):
 class Known(Container[bytes], Protocol):
     """The keys of what needs not be computed."""
 
-    def add(self, key: bytes, /) -> None:
+    def add(self, key: bytes, /) -> object:
         """Take one more key."""
 
 
@@ -118,7 +118,7 @@ def processors() -> int:
 
 def embed(
     backbone: Backbone,
-    table: FaceTable,
+    faces: Faces,
     folder: Path,
     options: EmbedOptions | None = None,
     progress: Progress = lambda _title, _fraction: None,
@@ -126,6 +126,7 @@ def embed(
 ) -> EmbedResult:
     """Compute the embeddings that a folder does not hold yet, and write the table with their keys beside them.
 
+    However many faces there are, only some of them are in memory at a time: `heads.face_files.open_table` gives such.
     The folder is made where it does not exist. Whatever stops this, what is in the folder stays right, and the same
     call goes on from there. Images that cannot be used are listed in its unreadable.csv; DataError if that is all of
     them. HeadsError where the folder is in use, damaged, full or of another kind of embeddings.
@@ -133,33 +134,32 @@ def embed(
     options = options or EmbedOptions()
     began = time.monotonic()
     how = completed(options.crop, detector)
-    check_table(table, how)
-    with open_store(folder, backbone.spec(how), backbone.opened_with.get("words", ())) as store:
-        reader = FaceReader(table, preparer(backbone, how, detector), store.known)
-        run = Passage(table, store.known, Pace(progress, len(table)))
+    check_table(faces, how)
+    words = backbone.opened_with.get("words", ())
+    with open_store(folder, backbone.spec(how), words) as store, rows_found() as found:
+        reader = FaceReader(faces, preparer(backbone, how, detector), store.known)
+        run = Passage(found, store.known, Pace(progress, len(faces)))
         patient = PatientRunner(backbone.run, store.spec.dimension, options.batch_size)
-        with ShardSink(store) as sink, closing(decoded(table, how, reader, options)) as faces:
-            run.through(faces, patient, sink, options.batch_size)
-        finish(store, table, run.keys, run.problems)
-    rest = len(table) - run.computed - len(run.problems)
-    return EmbedResult(run.computed, rest, len(run.problems), time.monotonic() - began, patient.size)
+        with ShardSink(store) as sink, closing(decoded(faces, how, reader, options)) as prepared:
+            run.through(prepared, patient, sink, options.batch_size)
+        unreadable = finish(store, faces, found)
+    rest = len(faces) - run.computed - unreadable
+    return EmbedResult(run.computed, rest, unreadable, time.monotonic() - began, patient.size)
 
 
-def check_table(table: FaceTable, how: Crop) -> None:
+def check_table(faces: Faces, how: Crop) -> None:
     """Refuse a table without rows, or without the columns that the crop reads."""
-    region_columns(table, how)
-    if not len(table):
-        raise DataError(f"{table.layout}: the table holds no face")
+    region_columns(faces, how)
+    if not len(faces):
+        raise DataError(f"{faces.layout}: the table holds no face")
 
 
-def decoded(
-    table: FaceTable, how: Crop, reader: FaceReader, options: EmbedOptions
-) -> Generator[PreparedFace, None, None]:
+def decoded(faces: Faces, how: Crop, reader: FaceReader, options: EmbedOptions) -> Generator[PreparedFace, None, None]:
     """Read a table's images by threads; what they are ahead is enough for a batch while another is in the network."""
     threads = options.decoders
     at_once = max(1, min(AT_ONCE, options.batch_size // threads))
     ahead = options.batch_size + threads * at_once
-    return in_order(face_rows(table, how), reader, threads=threads, ahead=ahead, at_once=at_once)
+    return in_order(face_rows(faces, how), reader, threads=threads, ahead=ahead, at_once=at_once)
 
 
 def preparer(backbone: Backbone, how: Crop, detector: Detector | None) -> Callable[[bytes, FaceRow], Array]:
@@ -167,13 +167,16 @@ def preparer(backbone: Backbone, how: Crop, detector: Detector | None) -> Callab
     return lambda image, row: backbone.prepare(crop(read_rgb(image, row.path), how, row.region, detector))
 
 
-def finish(store: OpenStore, table: FaceTable, keys: Array, problems: Mapping[int, str]) -> None:
-    """Write the table beside its vectors; DataError where no image at all can be used."""
-    if len(problems) == len(table):
-        shown = [f"{table.rows['path'].iloc[row]}: {problems[row]}" for row in sorted(problems)[:SHOWN]]
-        more = [f"... and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
-        raise DataError([f"{table.root}: none of the {len(table)} images can be used", *shown, *more])
-    store.finish(table, keys, problems)
+def finish(store: OpenStore, faces: Faces, found: RowsFound) -> int:
+    """Write the table beside its vectors, and return how many rows have none; DataError where that is all of them."""
+    unreadable = found.problems()
+    if unreadable == len(faces):
+        first = next(iter(faces.parts()))
+        shown = [f"{path}: {row.problem}" for path, row in zip(first.rows["path"].head(SHOWN), found, strict=False)]
+        more = [f"... and {unreadable - SHOWN} more"] if unreadable > SHOWN else []
+        raise DataError([f"{faces.root}: none of the {len(faces)} images can be used", *shown, *more])
+    store.finish(faces, found)
+    return unreadable
 
 
 @dataclass(frozen=True)
@@ -186,14 +189,12 @@ class _Passing:
 
 
 class Passage:
-    """One way through a table, in its order; `keys` (rows, 32) uint8 and `problems` by row are what is found."""
+    """One way through a table, in its order: notes in `found` what becomes of each row."""
 
-    def __init__(self, table: FaceTable, known: Known, pace: Pace) -> None:
-        self.keys: Array = np.zeros((len(table), KEY_BYTES), np.uint8)
-        self.problems: dict[int, str] = {}
+    def __init__(self, found: RowsFound, known: Known, pace: Pace) -> None:
         self.computed = 0
+        self._found = found
         self._known = known
-        self._failed: set[bytes] = set()
         self._pace = pace
 
     def through(self, faces: Iterator[PreparedFace], run: Callable[[Array], Array], sink: Sink, size: int) -> None:
@@ -211,18 +212,13 @@ class Passage:
                     self._take(before, sink)
             if passing:
                 self._take(passing, sink)
-        self._name_failed()
-        self._pace.done(len(self.keys))
+        self._pace.end()
 
     def _new(self, faces: Iterator[PreparedFace]) -> Iterator[PreparedFace]:
-        """Note what is known of each row, and yield those that have to be computed."""
+        """Note what is found of each row, and yield those that have to be computed."""
         for face in faces:
-            row = face.row.number
-            self._pace.done(row)
-            if face.problem:
-                self.problems[row] = face.problem
-                continue
-            self.keys[row] = np.frombuffer(face.key, np.uint8)
+            self._pace.done(face.row.number)
+            self._found.note(RowFound(face.row.number, face.key, face.problem))
             if face.pixels is not None and face.key not in self._known:
                 self._known.add(face.key)
                 yield face
@@ -231,15 +227,8 @@ class Passage:
         """Hand vectors on to the disk, without those that are no numbers."""
         vectors = batch.vectors.result()
         finite = np.asarray(np.isfinite(vectors).all(axis=1))
-        if not finite.all():
-            self._failed.update(key for key, fine in zip(batch.keys, finite, strict=True) if not fine)
+        for at in np.flatnonzero(~finite):
+            self._found.fail(batch.keys[at], "the network gives values for it that are not finite numbers")
         keep = np.flatnonzero(finite)
         sink.add([batch.keys[at] for at in keep], [batch.paths[at] for at in keep], vectors[keep])
         self.computed += len(keep)
-
-    def _name_failed(self) -> None:
-        """List every row whose image the network makes no numbers of."""
-        if self._failed:
-            for row in range(len(self.keys)):
-                if row not in self.problems and self.keys[row].tobytes() in self._failed:
-                    self.problems[row] = "the network gives values for it that are not finite numbers"

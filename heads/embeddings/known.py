@@ -2,10 +2,10 @@
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from threading import Lock
 
-from heads.errors import HeadsError
+from heads.embeddings.scratch import scratch_database
 
 CACHE_KIB = 2048
 
@@ -16,8 +16,6 @@ class KnownKeys:
     def __init__(self, database: sqlite3.Connection, keys: Iterable[bytes] = ()) -> None:
         self._database = database
         self._lock = Lock()
-        for pragma in ("journal_mode = OFF", "synchronous = OFF", f"cache_size = -{CACHE_KIB}"):
-            database.execute(f"PRAGMA {pragma}")  # nothing of it outlives the process, so nothing has to be safe
         database.execute("CREATE TABLE known (key BLOB PRIMARY KEY) WITHOUT ROWID")
         database.executemany("INSERT OR IGNORE INTO known VALUES (?)", ((key,) for key in keys))
 
@@ -25,21 +23,14 @@ class KnownKeys:
         with self._lock:
             return self._database.execute("SELECT 1 FROM known WHERE key = ?", (key,)).fetchone() is not None
 
-    def add(self, key: bytes) -> None:
-        """Take one more key."""
+    def add(self, key: bytes) -> bool:
+        """Take one more key; return whether it is new."""
         with self._lock:
-            self._database.execute("INSERT OR IGNORE INTO known VALUES (?)", (key,))
+            return self._database.execute("INSERT OR IGNORE INTO known VALUES (?)", (key,)).rowcount == 1
 
 
 @contextmanager
-def known_keys(keys: Iterable[bytes]) -> Iterator[KnownKeys]:
+def known_keys(keys: Iterable[bytes] = ()) -> Iterator[KnownKeys]:
     """Keep keys while the block runs; HeadsError where they cannot be kept."""
-    try:
-        # Without a name, SQLite removes the file whatever happens, and writes it only when its cache is full.
-        with closing(sqlite3.connect("", isolation_level=None, check_same_thread=False)) as database:
-            yield KnownKeys(database, keys)
-    except sqlite3.Error as error:
-        raise HeadsError(
-            f"the keys of images that are known cannot be kept in the folder for temporary files: {error}; make room, "
-            "or name another folder by SQLITE_TMPDIR, and run `heads embed` again: what was written is whole"
-        ) from error
+    with scratch_database(CACHE_KIB) as database:
+        yield KnownKeys(database, keys)

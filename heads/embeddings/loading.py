@@ -13,7 +13,8 @@ from heads.embeddings.labelled import Labelled
 from heads.embeddings.shards import read_keys, read_vectors
 from heads.embeddings.store import FACES, KEY, Store, read_store
 from heads.errors import DataError, HeadsError
-from heads.faces import FaceTable, read_table
+from heads.face_files import read_table
+from heads.faces import FaceTable
 
 Array = np.ndarray[Any, Any]
 

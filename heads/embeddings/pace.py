@@ -30,6 +30,10 @@ class Pace:
             self._seen.popleft()
         self._progress(self._told(now, count), count / self._total if self._total else 1.0)
 
+    def end(self) -> None:
+        """Say that all images are done."""
+        self.done(self._total)
+
     def _told(self, now: float, count: int) -> str:
         began, before = self._seen[0]
         rate = (count - before) / max(now - began, 1e-9)

@@ -12,32 +12,23 @@ import pickle
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import numpy as np
 import ray
 import ray.data
 
 from heads.backbones.opening import open_backbone
-from heads.embeddings.extraction import (
-    KEY_BYTES,
-    Backbone,
-    EmbedOptions,
-    EmbedResult,
-    check_table,
-    finish,
-)
+from heads.embeddings.extraction import Backbone, EmbedOptions, EmbedResult, check_table, finish
+from heads.embeddings.found import RowFound, RowsFound, rows_found
 from heads.embeddings.pace import Pace, Progress
 from heads.embeddings.store import OpenStore, Store, open_store
 from heads.embeddings.workers import Embedding, Hashing, Job, Task
 from heads.errors import HeadsError, MismatchError
-from heads.faces import FaceTable
+from heads.faces import Faces
 from heads.images.cropping import Detector, completed
-
-Array = np.ndarray[Any, Any]
 
 # Large enough to be few, small enough that a lost worker costs little and all workers end together.
 SHARD_ROWS = 512
@@ -61,7 +52,7 @@ class Cluster:
 
 def embed(
     backbone: Backbone,
-    table: FaceTable,
+    faces: Faces,
     folder: Path,
     options: EmbedOptions | None = None,
     progress: Progress = lambda _title, _fraction: None,
@@ -70,16 +61,19 @@ def embed(
 ) -> EmbedResult:
     """Do what `heads.embeddings.extraction.embed` does, on the workers of a Ray cluster.
 
-    Shards that fail are given out again. HeadsError says why some fail again and again; all others are kept.
+    Shards that fail are given out again. HeadsError says why some fail again and again; all others are kept. The table
+    is in memory here and in each worker, whole.
     """
     options = options or EmbedOptions()
     cluster = cluster or Cluster(processors=options.threads or 1)
     began = time.monotonic()
     how = completed(options.crop, detector)
-    check_table(table, how)
+    check_table(faces, how)
     folder = folder.resolve()
+    table = faces.whole()
     table = replace(table, root=table.root.resolve())
-    with open_store(folder, backbone.spec(how), backbone.opened_with.get("words", ())) as store:
+    words = backbone.opened_with.get("words", ())
+    with open_store(folder, backbone.spec(how), words) as store, rows_found() as found:
         job = Job(
             Store(store.folder, store.spec, store.backbone),
             table,
@@ -91,45 +85,40 @@ def embed(
             detector,
         )
         _check_sendable(job)
-        work = _Work(table, store, Pace(progress, len(table)))
+        work = _Work(len(table), store, found, Pace(progress, len(table)))
         with _connected():
             sent = [ray.put(job)]
             work.hash(sent)
             work.compute(job, sent, cluster)
-        finish(store, table, work.keys, work.problems)
-    computed, unreadable = work.computed, len(work.problems)
-    rest = len(table) - computed - unreadable
-    return EmbedResult(computed, rest, unreadable, time.monotonic() - began, work.batch_size or options.batch_size)
+        unreadable = finish(store, table, found)
+    rest = len(table) - work.computed - unreadable
+    seconds = time.monotonic() - began
+    return EmbedResult(work.computed, rest, unreadable, seconds, work.batch_size or options.batch_size)
 
 
 @dataclass(eq=False)
 class _Work:
-    """What is known of the rows of a table so far: `keys` (rows, 32) uint8, and `problems` by row."""
+    """What is done of a table of `rows` so far."""
 
-    table: FaceTable
+    rows: int
     store: OpenStore
+    found: RowsFound
     pace: Pace
-    keys: Array = field(init=False)
-    problems: dict[int, str] = field(default_factory=dict)
     computed: int = 0
     batch_size: int = 0
 
-    def __post_init__(self) -> None:
-        self.keys = np.zeros((len(self.table), KEY_BYTES), np.uint8)
-
     def hash(self, sent: Any) -> None:
         """Find the keys of all rows, or why there is none."""
-        starts = range(0, len(self.table), HASHED_ROWS)
-        tasks = [{"first": first, "last": min(first + HASHED_ROWS, len(self.table))} for first in starts]
+        starts = range(0, self.rows, HASHED_ROWS)
+        tasks = [{"first": first, "last": min(first + HASHED_ROWS, self.rows)} for first in starts]
         for told in _in_rounds(tasks, "first", lambda left: _hashed(left, sent)):
-            found = bytes.fromhex(told["keys"])
-            self.keys[told["first"] : told["last"]] = np.frombuffer(found, np.uint8).reshape(-1, KEY_BYTES)
-            self.problems.update({int(row): problem for row, problem in told["problems"].items()})
+            for number, key, problem in told["found"]:
+                self.found.note(RowFound(number, bytes.fromhex(key), problem))
 
     def compute(self, job: Job, sent: Any, cluster: Cluster) -> None:
         """Have every key computed that the store does not have, once."""
         missing = self._missing()
-        done = len(self.table) - len(missing)
+        done = self.rows - len(missing)
         self.pace.done(done)
         if not missing:
             return
@@ -137,30 +126,24 @@ class _Work:
         size = min(SHARD_ROWS, max(job.options.batch_size, math.ceil(len(missing) / (4 * workers))))
         first = self.store.next_number()
         tasks = [
-            {"number": first + at, "rows": rows, "keys": [self.keys[row].tobytes().hex() for row in rows]}
-            for at, rows in enumerate(missing[start : start + size] for start in range(0, len(missing), size))
+            {"number": first + at, "rows": [row.number for row in part], "keys": [row.key.hex() for row in part]}
+            for at, part in enumerate(missing[start : start + size] for start in range(0, len(missing), size))
         ]
         for told in _in_rounds(tasks, "number", lambda left: _embedded(left, sent, workers, resources)):
             self.computed += told["computed"]
             self.batch_size = min(self.batch_size or told["batch_size"], told["batch_size"])
-            self._name_failed({int(row): problem for row, problem in told["problems"].items()})
+            for row, problem in told["problems"].items():
+                self.found.fail(self.found.key(int(row)), problem)
             done += told["rows_done"]
             self.pace.done(done)
 
-    def _missing(self) -> list[int]:
+    def _missing(self) -> list[RowFound]:
         """Return the first row of each key that the store does not have."""
-        rows: dict[bytes, int] = {}
-        for row in range(len(self.keys)):
-            key = self.keys[row].tobytes()
-            if row not in self.problems and key not in self.store.known:
-                rows.setdefault(key, row)
+        rows: dict[bytes, RowFound] = {}
+        for row in self.found:
+            if not row.problem and row.key not in self.store.known:
+                rows.setdefault(row.key, row)
         return list(rows.values())
-
-    def _name_failed(self, failed: Mapping[int, str]) -> None:
-        """List the rows that cannot be used, and all others with the same content."""
-        for row, problem in failed.items():
-            same = np.flatnonzero((self.keys == self.keys[row]).all(axis=1))
-            self.problems.update({int(other): problem for other in same if int(other) not in self.problems})
 
 
 class _Worker:

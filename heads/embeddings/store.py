@@ -11,28 +11,29 @@ Only whole files carry these names, whenever the writer is stopped. One process 
 import csv
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from heads.embeddings.appearing import PARTIAL, appearing, remove_leftovers
+from heads.embeddings.appearing import appearing, remove_leftovers
+from heads.embeddings.found import RowFound, RowsFound
 from heads.embeddings.known import KnownKeys, known_keys
 from heads.embeddings.lock import locked
 from heads.embeddings.shards import read_keys, write_shard
 from heads.errors import HeadsError, MismatchError
-from heads.faces import FaceTable, write_table
+from heads.face_files import write_rows
+from heads.faces import Faces, FaceTable
 from heads.provenance import EmbeddingSpec
 
 VERSION = 1
 STORE, FACES, UNREADABLE, VECTORS, LOCK = "store.json", "faces.csv", "unreadable.csv", "vectors", ".lock"
 KEY = "key"
-# Of the table, whose constant columns take memory while it is written.
-ROWS_AT_ONCE = 4096
 SHARD_NAME = re.compile(r"part-(\d+)(-[0-9a-f]+)?\.parquet")
 Array = np.ndarray[Any, Any]
 
@@ -80,32 +81,27 @@ class OpenStore(Store):
         """Return the first number that no shard has yet."""
         return max((_number(path) for path in self.shards()), default=-1) + 1
 
-    def finish(self, table: FaceTable, keys: Array, problems: Mapping[int, str]) -> None:
-        """Write the table with its keys (rows, 32) uint8, and the rows that have no embedding with their reasons."""
+    def finish(self, faces: Faces, found: RowsFound) -> None:
+        """Write the table with its keys, and the rows that have no embedding with their reasons."""
         with appearing(self.folder / UNREADABLE) as hidden, hidden.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(["path", "reason"])
-            writer.writerows((table.rows["path"].iloc[row], problems[row]) for row in sorted(problems))
-        with appearing(self.folder / FACES) as hidden, hidden.open("xb") as file:
-            names = self._written(table, slice(0, 0), keys, problems)
-            file.write(names)
-            for first in range(0, len(table), ROWS_AT_ONCE):
-                rows = slice(first, min(first + ROWS_AT_ONCE, len(table)))
-                file.write(self._written(table, rows, keys, problems)[len(names) :])
+            if found.problems():
+                for part, rows in _together(faces, found):
+                    told = zip(part.rows["path"], rows, strict=True)
+                    writer.writerows((path, row.problem) for path, row in told if row.problem)
+        with appearing(self.folder / FACES) as hidden, hidden.open("x", newline="", encoding="utf-8") as file:
+            for number, (part, rows) in enumerate(_together(faces, found)):
+                keys = ["" if row.problem else row.key.hex() for row in rows]
+                part.rows[KEY] = pd.Series(keys, part.rows.index, str)
+                write_rows(part, file, self.folder, names=number == 0)
 
-    def _written(self, table: FaceTable, rows: slice, keys: Array, problems: Mapping[int, str]) -> bytes:
-        """Return some rows of the table with their keys as the bytes of a CSV."""
-        part = table.rows.iloc[rows].copy()
-        numbers = range(rows.start, rows.stop)
-        part[KEY] = pd.Series(
-            ["" if row in problems else keys[row].tobytes().hex() for row in numbers], part.index, str
-        )
-        path = self.folder / f".{FACES}{PARTIAL}"
-        try:
-            write_table(table.with_rows(part), path)
-            return path.read_bytes()
-        finally:
-            path.unlink(missing_ok=True)
+
+def _together(faces: Faces, found: RowsFound) -> Iterator[tuple[FaceTable, list[RowFound]]]:
+    """Yield some rows of a table at a time with what is found of them."""
+    rows = iter(found)
+    for part in faces.parts():
+        yield part, list(islice(rows, len(part)))
 
 
 def place_shard(

@@ -13,7 +13,8 @@ from heads.embeddings.appearing import PARTIAL
 from heads.embeddings.batches import PatientRunner
 from heads.embeddings.content import face_rows
 from heads.embeddings.decoding import FaceReader, in_order
-from heads.embeddings.extraction import KEY_BYTES, Backbone, EmbedOptions, Passage, decoded, preparer
+from heads.embeddings.extraction import Backbone, EmbedOptions, Passage, decoded, preparer
+from heads.embeddings.found import rows_found
 from heads.embeddings.pace import Pace
 from heads.embeddings.store import VECTORS, Store, place_shard
 from heads.errors import HeadsError, MismatchError
@@ -56,17 +57,16 @@ class Hashing:
         self._job = job
 
     def work(self, task: Task) -> Task:
-        """Return the keys of the rows from `first` to before `last`, in hexadecimal, and the problems by row."""
+        """Return number, key in hexadecimal and problem of each row from `first` to before `last`."""
 
         def undecoded(_image: bytes, _row: object) -> Array:
             raise AssertionError
 
-        reader = FaceReader(self._job.table, undecoded, _Everything())
-        rows = face_rows(self._job.table, self._job.crop, task["first"], task["last"])
-        faces = list(in_order(rows, reader, threads=2, ahead=64, at_once=8))
-        keys = b"".join(face.key or bytes(KEY_BYTES) for face in faces)
-        problems = {face.row.number: face.problem for face in faces if face.problem}
-        return {**task, "keys": keys.hex(), "problems": problems}
+        first = task["first"]
+        part = self._job.table.with_rows(self._job.table.rows.iloc[first : task["last"]])
+        reader = FaceReader(part, undecoded, _Everything())
+        faces = in_order(face_rows(part, self._job.crop), reader, threads=2, ahead=64, at_once=8)
+        return {**task, "found": [(first + face.row.number, face.key.hex(), face.problem) for face in faces]}
 
 
 class Embedding:
@@ -90,16 +90,17 @@ class Embedding:
         job, rows = self._job, task["rows"]
         table = job.table.with_rows(job.table.rows.iloc[rows])
         reader = FaceReader(table, preparer(self._backbone, job.crop, job.detector))
-        passage = Passage(table, set(), Pace(lambda _title, _fraction: None, len(table)))
         kept = _Kept()
-        faces = decoded(table, job.crop, reader, job.options)
-        passage.through(faces, self._patient, kept, job.options.batch_size)
+        with rows_found() as found:
+            passage = Passage(found, set(), Pace(lambda _title, _fraction: None, len(table)))
+            passage.through(decoded(table, job.crop, reader, job.options), self._patient, kept, job.options.batch_size)
+            each = list(found)
         if kept.keys:
             place_shard(job.store, task["number"], kept.keys, kept.paths, np.concatenate(kept.vectors), job.run)
-        problems = {rows[at]: problem for at, problem in passage.problems.items()}
-        for row, key, known in zip(rows, passage.keys, task["keys"], strict=True):
-            if row not in problems and key.tobytes().hex() != known:
-                problems[row] = "its content changed while it was embedded; run `heads embed` again"
+        problems = {rows[row.number]: row.problem for row in each if row.problem}
+        for row, known in zip(each, task["keys"], strict=True):
+            if not row.problem and row.key.hex() != known:
+                problems[rows[row.number]] = "its content changed while it was embedded; run `heads embed` again"
         return {
             "number": task["number"],
             "computed": passage.computed,

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from heads.errors import DataError
-from heads.faces import FACTS, read_table
+from heads.face_files import FACTS, read_table
 from heads.layouts.image_files import keep_existing
 from heads.layouts.layout import Layout, MisfitError, Reading
 from heads.layouts.notes import LINE, SOURCE

@@ -9,7 +9,8 @@ import pandas as pd
 
 from converters.files.staging import Stage, check_output, commit
 from heads.errors import DataError, UsageError
-from heads.faces import BOX, LANDMARKS, FaceTable, write_table
+from heads.face_files import write_table
+from heads.faces import BOX, LANDMARKS, FaceTable
 from heads.synthetic.drawing import SIZE, draw, frame_of, landmarks, outline
 from heads.synthetic.people import Person, Sight, person, sight
 
