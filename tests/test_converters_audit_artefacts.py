@@ -4,11 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from converters.audit.auditing import audit
+from audit_cases import BGR, against_tiny
 from converters.conversion.pipeline import convert
 from converters.options import Options
 
-BGR = "feed BGR, subtract 93.59, 104.76, 129.19"
 pytest.importorskip("keras")
 pytest.importorskip("torch")
 pytest.importorskip("onnx")
@@ -28,7 +27,7 @@ pytest.importorskip("onnx")
 )
 def test_a_written_model_is_the_same_network(tmp_path: Path, target: str, name: str, dtype: str) -> None:
     convert(["vgg-face-tiny"], "caffe", target, Options(out=tmp_path / name, dtype=dtype, verify=False))
-    found = audit(str(tmp_path / name), ["vgg-face-tiny"], Options())
+    found = against_tiny(tmp_path / name)
     assert found.same, found.conclusion
     assert found.conclusion.endswith(BGR)
     assert ("rounded to float16" in found.conclusion) is (dtype == "float16")
@@ -39,4 +38,4 @@ def test_external_data_of_a_written_model(tmp_path: Path) -> None:
     options = Options(out=tmp_path / "vgg.onnx", external_data=True, verify=False)
     convert(["vgg-face-tiny"], "caffe", "onnx", options)
     assert (tmp_path / "vgg.onnx.data").exists()
-    assert audit(str(tmp_path / "vgg.onnx"), ["vgg-face-tiny"], Options()).same
+    assert against_tiny(tmp_path / "vgg.onnx").same

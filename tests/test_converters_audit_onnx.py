@@ -8,17 +8,11 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from audit_cases import BGR, RGB, WHOSE, against_tiny
 from audited_files import DENSE, FLATTENED, Layers, caffe_form, flipped, keras_form
-from converters.audit.auditing import audit
 from converters.audit.reading.opening import read_tensors
-from converters.audit.report import Audit
 from converters.errors import ConversionError
 from converters.ops import Array
-from converters.options import Options
-
-WHOSE = "the weights of vgg-face-tiny"
-RGB = "feed RGB, subtract 129.19, 104.76, 93.59"
-BGR = "feed BGR, subtract 93.59, 104.76, 129.19"
 
 
 def saved(path: Path, nodes: list[Any], initializers: list[Any], **settings: Any) -> Path:
@@ -41,10 +35,6 @@ def exported(path: Path, layers: Layers, names: Any, **settings: Any) -> Path:
         nodes.append(helper.make_node(kind, [value, *held], [f"{layer}_out"], f"/{layer}/{kind}", **attributes))
         value = f"{layer}_out"
     return saved(path, nodes, initializers, **settings)
-
-
-def against_tiny(path: Path) -> Audit:
-    return audit(str(path), ["vgg-face-tiny"], Options())
 
 
 def test_parameters_under_their_names(tmp_path: Path) -> None:

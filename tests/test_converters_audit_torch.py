@@ -9,15 +9,10 @@ import numpy as np
 import pytest
 import torch
 
+from audit_cases import BGR, RGB, WHOSE, against_tiny
 from audited_files import FIRST, caffe_form, flat, flipped, renamed
-from converters.audit.auditing import audit
 from converters.audit.reading.opening import read_tensors
 from converters.errors import ConversionError
-from converters.options import Options
-
-WHOSE = "the weights of vgg-face-tiny"
-RGB = "feed RGB, subtract 129.19, 104.76, 93.59"
-BGR = "feed BGR, subtract 93.59, 104.76, 129.19"
 
 
 class Runs:
@@ -37,7 +32,7 @@ def state(prefix: str = "", dtype: torch.dtype = torch.float32) -> dict[str, tor
 
 
 def conclusion(path: Path) -> str:
-    return audit(str(path), ["vgg-face-tiny"], Options()).conclusion
+    return against_tiny(path).conclusion
 
 
 def test_a_dag_with_the_names_of_caffe(tmp_path: Path) -> None:
@@ -55,7 +50,7 @@ def test_a_checkpoint_of_training_with_several_machines(tmp_path: Path) -> None:
         "args": {"lr": 0.1},
     }
     torch.save(checkpoint, tmp_path / "checkpoint.pt")
-    found = audit(str(tmp_path / "checkpoint.pt"), ["vgg-face-tiny"], Options())
+    found = against_tiny(tmp_path / "checkpoint.pt")
     assert found.same and found.format == "PyTorch state_dict (state_dict)"
     assert found.left_out == (
         "the state of the optimizer ('optimizer') is left out",
@@ -81,7 +76,7 @@ def test_half_precision(tmp_path: Path, dtype: torch.dtype) -> None:
 def test_a_sequential_model_is_aligned_by_content(tmp_path: Path) -> None:
     layers = renamed(caffe_form(), [f"features.{number}" for number in range(16)])
     torch.save({name: torch.from_numpy(array) for name, array in flat(layers).items()}, tmp_path / "a.pth")
-    found = audit(str(tmp_path / "a.pth"), ["vgg-face-tiny"], Options())
+    found = against_tiny(tmp_path / "a.pth")
     assert found.same and found.layers[0].layer == FIRST and found.layers[0].arrays[0].how == "content"
 
 

@@ -11,10 +11,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from fetching_cases import keep_apart
 from hostile_server import HostileServer, Page
-from made_up_weights import CONTENT, VARIABLES, model, sha256
+from made_up_weights import CONTENT, model, sha256
 from weights.errors import FetchError
-from weights.fetching import archives, bounded, bounds, obtaining, progress
+from weights.fetching import archives, bounded, bounds, progress
 from weights.fetching.archives import unpack
 from weights.fetching.failures import ArchiveError
 from weights.fetching.fetch import fetch
@@ -35,10 +36,7 @@ HASHES = {"net.caffemodel": sha256(CONTENT), "names.txt": sha256(LABELS)}
 
 @pytest.fixture(autouse=True)
 def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for variable in VARIABLES:
-        monkeypatch.delenv(variable, raising=False)
-    monkeypatch.setenv("FACEPORT_WEIGHTS", str(tmp_path / "store"))
-    monkeypatch.setattr(obtaining, "FIRST_WAIT_SECONDS", 0.0)
+    keep_apart(tmp_path / "store", monkeypatch)
 
 
 @pytest.fixture

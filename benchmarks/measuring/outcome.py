@@ -4,12 +4,12 @@ The schema itself needs pydantic, which must not be in a process whose memory an
 """
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+from converters.files.whole_file import whole_file
 
 Part = dict[str, Any]
 
@@ -45,11 +45,5 @@ class Outcome:
 def write_json(values: Mapping[str, Any], path: Path) -> None:
     """Write a JSON file that appears whole or not at all; ValueError or TypeError for what is no JSON."""
     text = json.dumps(values, allow_nan=False)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    with whole_file(path) as hidden:
+        hidden.write_text(text, encoding="utf-8")

@@ -17,6 +17,7 @@ from tabulate import tabulate
 
 from benchmarks.errors import BenchError
 from benchmarks.micro.pairs import Ratio
+from converters.files.whole_file import whole_file
 
 FEWEST_RUNS = 5
 # Of runs of the same code, so many lie within the stored interval.
@@ -247,13 +248,8 @@ def read_run(path: Path) -> Run:
 
 
 def _appear(path: Path, text: str) -> None:
-    """Write a file that is there whole or not at all."""
-    hidden = path.with_name(f".{path.name}.partial")
-    try:
+    with whole_file(path) as hidden:
         hidden.write_text(text, encoding="utf-8")
-        hidden.replace(path)
-    finally:
-        hidden.unlink(missing_ok=True)
 
 
 RUN = TypeAdapter(dict[str, Ratio])

@@ -1,8 +1,6 @@
 """A folder of results: one JSON file for each cell and round, written whole or not at all."""
 
 import json
-import os
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ from pydantic import ValidationError
 from benchmarks.errors import BenchError
 from benchmarks.records.result import SCHEMA, Result
 from converters.files.interrupts import uninterrupted
+from converters.files.whole_file import whole_file
 
 SUFFIX = ".json"
 # A foreign file may be wrong in hundreds of places; the first few say what it is.
@@ -32,29 +31,10 @@ def write_whole(path: Path, text: str) -> None:
     """Write a text file that appears whole or not at all, replacing one of its name; its folder is made if missing."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with uninterrupted():
-            _replace(path, text)
+        with uninterrupted(), whole_file(path) as hidden:
+            hidden.write_text(text, encoding="utf-8")
     except OSError as error:
         raise BenchError(f"{path}: cannot be written: {error.strerror or error}") from error
-
-
-def _replace(path: Path, text: str) -> None:
-    number, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
-    hidden = Path(name)
-    try:
-        with os.fdopen(number, "w", encoding="utf-8") as file:
-            file.write(text)
-        hidden.chmod(0o666 & ~_umask())  # mkstemp makes files that only their owner can read
-        hidden.replace(path)
-    except BaseException:
-        hidden.unlink(missing_ok=True)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
 
 
 def files(folder: Path) -> list[Path]:

@@ -14,6 +14,7 @@ from typing import Self
 
 from converters.errors import ConversionError
 from converters.files.interrupts import check, uninterrupted
+from converters.files.whole_file import FULL, PARTIAL, concerns
 
 _open_folders: set[Path] = set()
 
@@ -57,7 +58,7 @@ def _check_parent(path: Path) -> None:
 def cannot_write(path: Path, error: OSError) -> ConversionError:
     """Return the error for an output that the system does not take."""
     reason = error.strerror or str(error)
-    hint = "; nothing was left behind" if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else ""
+    hint = "; nothing was left behind" if error.errno in FULL else ""
     return ConversionError(f"{path}: cannot be written: {reason}{hint}")
 
 
@@ -74,7 +75,7 @@ class Stage:
         self._whole = whole
         with uninterrupted():
             try:
-                self.folder = Path(tempfile.mkdtemp(prefix=f".{out.name[:100]}.", suffix=".partial", dir=out.parent))
+                self.folder = Path(tempfile.mkdtemp(prefix=f".{out.name[:100]}.", suffix=PARTIAL, dir=out.parent))
             except OSError as error:
                 raise cannot_write(out, error) from error
             _open_folders.add(self.folder)
@@ -104,7 +105,7 @@ class Stage:
         except ConversionError:
             raise
         except OSError as error:
-            if error.errno and not self._ours(error):
+            if error.errno and not concerns(error, self.folder):
                 raise
             number = error.errno or self._full(error)
             raise cannot_write(self.out, OSError(number, os.strerror(number)) if number else error) from error
@@ -140,13 +141,9 @@ class Stage:
         moved.append((final, backup))
         new.rename(final)
 
-    def _ours(self, error: OSError) -> bool:
-        named = error.filename is None or str(error.filename).startswith(str(self.folder))
-        return named or error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-
     def _full(self, error: Exception) -> int:
         """Return the errno when an error of a library means that the disk is full, 0 otherwise."""
-        told = [number for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) if os.strerror(number) in str(error)]
+        told = [number for number in FULL if os.strerror(number) in str(error)]
         full = shutil.disk_usage(self.folder).free < 2**16
         return told[0] if told else errno.ENOSPC if full else 0
 

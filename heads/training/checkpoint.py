@@ -11,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save
 
 from converters.files.staging import cannot_write
+from converters.files.whole_file import remove_leftovers, whole_file
 from converters.ops import Array
 from heads.errors import TrainingError
 
@@ -33,6 +34,7 @@ class Checkpoints:
         self._last: dict[str, tuple[float, float]] = {}
         try:
             self.folder.mkdir(exist_ok=True)
+            remove_leftovers(self.folder)
             if _key(self.folder) != key:
                 self.replaced = any(self.folder.iterdir())
                 shutil.rmtree(self.folder)
@@ -94,9 +96,5 @@ def _key(folder: Path) -> Any:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    unfinished = path.with_name(f"{path.name}.partial")
-    try:
-        unfinished.write_bytes(content)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)  # a full disk, or Ctrl-C
+    with whole_file(path) as hidden:
+        hidden.write_bytes(content)

@@ -1,13 +1,12 @@
 """Why a file could not be had: what is final, what another address may mend, and what another attempt may mend."""
 
-import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from converters.files.whole_file import FULL
 from weights.errors import FetchError
 
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 SHOWN_CHARACTERS = 200
 
 

@@ -4,6 +4,8 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from converters.files.whole_file import whole_file
+
 SUFFIX, NOTE_SUFFIX = ".part", ".part.json"
 
 
@@ -48,9 +50,8 @@ class Part:
         """Forget all bytes, and note where the next ones come from."""
         # The bytes go first: whatever breaks this off, no note stands beside bytes of another file.
         self.path.write_bytes(b"")
-        fresh = self._note.with_name(self._note.name + ".new")
-        fresh.write_text(json.dumps(asdict(origin)), "utf-8")
-        fresh.replace(self._note)
+        with whole_file(self._note) as hidden:
+            hidden.write_text(json.dumps(asdict(origin)), "utf-8")
 
     def is_whole(self, url: str) -> bool:
         """Return whether all the bytes that this address announced have come."""

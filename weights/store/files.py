@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from converters.files.hashing import sha256
+from converters.files.whole_file import PARTIAL
 from weights.errors import WeightsError
 from weights.registry.model import Member, PublishedModel
 from weights.store.locking import locked
@@ -130,7 +131,7 @@ def remove(model: PublishedModel, *, forget: bool = False) -> list[Path]:
         # A link whose file has gone is no file, and is to go as well.
         gone = [path for path in (folder / member.name for member in model.members) if os.path.lexists(path)]
         record_file = folder / RECORD
-        partial = list(folder.glob(".*.partial"))
+        partial = list(folder.glob(f".*{PARTIAL}"))
         if forget and record_file.exists():
             gone.append(record_file)
         for path in (*gone, *partial):

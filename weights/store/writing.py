@@ -1,17 +1,13 @@
 """Writing into the store: folders on demand, files that appear whole or not at all, and one message for a failure."""
 
-import errno
 import json
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from converters.files.whole_file import whole_file
 from weights.errors import WeightsError
 from weights.store.place import FOLDER_VARIABLE
-
-FULL = tuple(getattr(errno, name) for name in ("ENOSPC", "EDQUOT", "EFBIG") if hasattr(errno, name))
 
 
 def made(folder: Path) -> Path:
@@ -30,24 +26,12 @@ def refused(path: Path, error: OSError) -> WeightsError:
     )
 
 
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path) -> AbstractContextManager[Path]:
     """Give a path in the same folder, whose file takes the place of `path` when the block ends well.
 
     Whoever calls this holds the lock of what is written.
     """
-    new = made(path.parent) / f".{path.name}.{os.getpid()}.partial"
-    try:
-        new.unlink(missing_ok=True)
-        yield new
-        new.replace(path)
-    except OSError as error:
-        # A copy names its source when the disk is full.
-        if error.errno not in FULL and error.filename not in (None, str(new), str(path)):
-            raise
-        raise refused(path, error) from error
-    finally:
-        new.unlink(missing_ok=True)
+    return whole_file(made(path.parent) / path.name, refused)
 
 
 def read_json(path: Path) -> dict[str, Any]:
