@@ -13,6 +13,8 @@ from typing import Any
 SCENARIOS = ("latency", "throughput", "cold_start", "memory", "accuracy", "energy", "peak")
 # "fp32" alone is no precision: on a GPU it may silently be TF32.
 PRECISIONS = ("fp32-strict", "tf32", "fp16", "bf16", "int8")
+# "all" bounds nothing; "avx2" leaves out AVX-512 and whatever came later.
+ALL_INSTRUCTIONS, AVX2 = INSTRUCTIONS = ("all", "avx2")
 # The largest difference to the reference, relative to the largest value of a node, that a precision is allowed.
 # int8 has none: what it loses is measured and printed, never judged by a tolerance.
 TOLERANCES: Mapping[str, float | None] = {
@@ -27,6 +29,7 @@ class Settings:
     `device` is "cpu" or "cuda:<number>"; `provider` the execution provider of runtimes that have several, "" for
     others; `layout` is "channels-first" or "channels-last"; `call_path` names the way in which the network is called
     (eager, compiled, `predict` ...); `denormals` is "keep" or "flush"; `spinning`: do idle threads burn a core?
+    `instructions` are those of the CPU that may be used, one of INSTRUCTIONS; results without it are of all of them.
     """
 
     device: str = "cpu"
@@ -37,6 +40,7 @@ class Settings:
     call_path: str = "run"
     denormals: str = "keep"
     spinning: bool = False
+    instructions: str = ALL_INSTRUCTIONS
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.cells import Limits, Settings, Task
+from benchmarks.cells import INSTRUCTIONS, Limits, Settings, Task
 from benchmarks.errors import RunnerError
 from benchmarks.runners import CallPath, Device, Runner
 
@@ -347,6 +347,15 @@ class ClaimingThreads(Honest):
 
     def read_back(self) -> dict[str, Any]:
         return {**super().read_back(), "threads": 4}
+
+
+class ClaimingInstructions(Honest):
+    """Uses whatever the CPU has, though it could be bound, and says so."""
+
+    instructions = INSTRUCTIONS
+
+    def read_back(self) -> dict[str, Any]:
+        return {**super().read_back(), "instructions": "all"}
 
 
 class FallingBack(Honest):

@@ -168,6 +168,7 @@ def test_a_run_from_end_to_end(bench: Run, own: None, tmp_path: Path) -> None:
         (["--batch", "1,x"], "--batch 1,x: is to be whole numbers"),
         (["--precision", "fp23"], "--precision fp23"),
         (["--scenario", "latencyy"], "did you mean 'latency'"),
+        (["--instructions", "avx512"], "did you mean 'avx2'"),
         (["--suite", "smokke"], "smokke"),
         (["--threads", "0.5"], "--threads 0.5"),
         (["--model", "x.caffemodel"], "weights alone are no network"),

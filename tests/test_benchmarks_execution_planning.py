@@ -26,6 +26,7 @@ HEAVY = {"torch", "keras", "tensorflow", "onnx", "onnxruntime", "cv2", "openvino
 @pytest.fixture(autouse=True)
 def _a_machine_with_two_cores_and_every_library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processor, "threads_available", lambda: 2)
+    monkeypatch.setattr(processor, "is_x86", lambda: True)
     monkeypatch.setattr(software, "version", lambda name: f"1.0 of {name}")
     monkeypatch.setattr(choosing.energy, "problem", lambda _: "there is no counter")
 
@@ -108,12 +109,28 @@ def test_what_a_product_holds_beyond_what_can_be_is_left_out_and_told() -> None:
         ({"precisions": ("fp32-strict", "tf32")}, "--precision tf32: nothing of it can be measured here"),
         ({"devices": ("cpu", "cuda:0")}, "--device cuda:0: nothing of it can be measured here"),
         ({"threads": (1, 64)}, "--threads 64: nothing of it can be measured here"),
+        ({"runners": ("numpy",), "instructions": ("all", "avx2")},
+         "--instructions avx2: nothing of it can be measured here (numpy:run: can be bound to these"),
         ({"scenarios": ("latency", "energy")}, "--scenario energy: nothing of it can be measured here (energy on"),
     ],
 )  # fmt: skip
 def test_what_is_asked_for_by_name_and_cannot_be_is_refused(asked: dict[str, Any], problem: str) -> None:
     told = refused(**asked)
     assert any(line.startswith(problem) for line in told), told
+
+
+def test_instructions_are_bound_where_a_runner_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, Any] = {"runners": ("numpy", "openvino"), "instructions": ("all", "avx2")}
+    found = made(**asked, scenarios=("latency", "peak"))
+    assert of(found, "runner", "scenario", "instructions") == [
+        ("numpy", "latency", "all"), ("openvino", "latency", "all"), ("openvino", "latency", "avx2"),
+        ("numpy", "peak", "all"),
+    ]  # fmt: skip
+    assert found.cells[2].title == "vgg-face-tiny openvino:infer cpu fp32-strict 2 threads avx2 batch 1 latency"
+    (left,) = found.left_out
+    assert (left.what, left.reason) == ("numpy:run", "can be bound to these instructions: all, not avx2")
+    monkeypatch.setattr(processor, "is_x86", lambda: False)
+    assert "avx2 is of x86 processors, and this is none" in refused(**asked)[0]
 
 
 def test_more_threads_than_can_run_are_refused_with_the_number_that_can() -> None:
@@ -180,10 +197,11 @@ def test_one_peak_for_each_device_precision_and_number_of_threads() -> None:
 def test_everything_senseless_is_told_at_once() -> None:
     told = refused(
         UsageError, precisions=("fp23",), scenarios=("latensy", "accuracy"), batches=(0,), rounds=0, seconds=0.0,
-        threads=(-1,),
+        threads=(-1,), instructions=("avx",),
     )  # fmt: skip
     assert told == [
         "--precision fp23: there is no such thing; there are fp32-strict, tf32, fp16, bf16, int8",
+        "--instructions avx: there is no such thing; did you mean 'avx2'?; there are all, avx2",
         f"--scenario latensy: there is no such thing; did you mean 'latency'?; there are {', '.join(SCENARIOS)}",
         "--batch 0: expected 1 or more",
         "--threads -1: expected 0 or more",

@@ -274,6 +274,16 @@ def test_everything_that_was_not_had_is_named(tmp_path: Path) -> None:
     ]
 
 
+def test_instructions_are_judged_only_where_they_were_bound(tmp_path: Path) -> None:
+    found = checked(bench_fakes.task(tmp_path, "ClaimingInstructions", instructions="avx2"))
+    assert (found.status, found.reason) == ("refused", "instructions: asked for avx2, got all (read back)")
+    assert found.timing is None
+    runner, outcome = honest(tmp_path), Outcome()
+    runner.read_back = lambda: {"instructions": "avx2"}
+    read_back.read_back(runner, bench_fakes.task(tmp_path), outcome)
+    assert outcome.settings["instructions"] == {"asked": "all", "got": "avx2", "ok": True, "how": "read back"}
+
+
 def test_a_setting_that_does_not_exist_is_no_answer(tmp_path: Path) -> None:
     runner = honest(tmp_path)
     runner.read_back = lambda: {"threds": 1}

@@ -21,7 +21,7 @@ from benchmarks.plots.latency import latency
 from benchmarks.plots.measures import COSINE, FLOOR, OTHER_ANSWERS, measures
 from benchmarks.plots.peak import share_of_peak
 from benchmarks.plots.samples import rounds_of
-from benchmarks.plots.series import blocks, file_name, sweeps
+from benchmarks.plots.series import block_name, blocks, file_name, heading, sweeps
 from benchmarks.plots.throughput import throughput
 from benchmarks.records.result import Result
 from benchmarks.statistics.assembly import rows as rows_of
@@ -125,6 +125,15 @@ def test_throughput_has_one_line_for_each_way_with_its_intervals(rows: list[Row]
     styles = {(each.lines[0].get_color(), each.lines[0].get_marker(), each.lines[0].get_linestyle())
               for each in axes.containers}  # fmt: skip
     assert len(styles) == len(names)
+
+
+def test_bound_instructions_have_pictures_of_their_own() -> None:
+    bound, free = row("torch", 9.0, instructions="avx2"), row("torch", 5.0)
+    assert [len(block) for block in blocks([bound, free])] == [len(part) for part in sweeps([bound, free])] == [1, 1]
+    names = [block_name("latency", each) for each in (free, bound)]
+    assert names == ["latency-vgg-box-cpu-2-1", "latency-vgg-box-cpu-2-avx2-1"]
+    assert heading(bound) == "vgg, batch 1, cpu, 2 threads, avx2, box"
+    assert heading(free, batch=False) == "vgg, cpu, 2 threads, box"
 
 
 def test_throughput_over_one_batch_is_no_picture(rows: list[Row]) -> None:

@@ -2,7 +2,8 @@
 
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from benchmarks.artefacts import KINDS
 from benchmarks.cells import PRECISIONS, Settings
 from benchmarks.errors import RunnerError, UsageError
-from benchmarks.runners import RUNNERS, CallPath, Runner, load
+from benchmarks.runners import RUNNERS, CallPath, Runner, instruction_sets, load
 from benchmarks.runners.runner import either, page_in
 from benchmarks.runners.subnormals import treatment
 
@@ -72,6 +73,9 @@ def test_an_unknown_runner_is_refused_with_the_nearest_name() -> None:
         ({"layout": "channels-last"}, "call path 'eager', is fed channels-first, not channels-last"),
         ({"threads": 0}, "was asked for 0 threads; 1 or more are needed"),
         ({"denormals": "perhaps"}, "treats subnormal numbers so: keep or flush, not perhaps"),
+        ({"instructions": "sse"}, "can be bound to these instructions: all or avx2, not sse"),
+        ({"instructions": "avx2", "precision": "bf16"}, "is bound to avx2 on the CPU in fp32-strict only"),
+        ({"instructions": "avx2", "device": "cuda:0"}, "is bound to avx2 on the CPU in fp32-strict only"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(changes: Mapping[str, Any], said: str) -> None:
@@ -79,6 +83,36 @@ def test_settings_that_cannot_be_are_refused(changes: Mapping[str, Any], said: s
     with pytest.raises(RunnerError) as caught:
         load("torch")({}, (), settings).refuse_impossible()
     assert said in "\n".join(caught.value.problems)
+
+
+@pytest.mark.parametrize("name", RUNNERS)
+def test_a_runtime_is_bound_to_instructions_before_it_starts_or_says_that_it_cannot_be(name: str) -> None:
+    kind = load(name)
+    for call_path in kind.call_paths:
+        settings = settings_of(kind, call_path, instructions="avx2")
+        set_for = [set(kind.environment(each)) for each in (settings, replace(settings, instructions="all"))]
+        if name in ("opencv", "openvino", "torch"):
+            kind({}, (), settings).refuse_impossible()
+            assert set_for[0] > set_for[1]
+        else:
+            with pytest.raises(RunnerError, match="can be bound to these instructions: all, not avx2"):
+                kind({}, (), settings).refuse_impossible()
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (["brgconv_avx2_f32", "jit_sse42_f32", "reorder_f32"], "avx2"),
+        (["brgconv_avx2_f32", "jit_avx512_f32"], "all"),
+        (["brgemm_avx512_amx_f32"], "all"),
+        (["SSE3", "*AVX2", "*AVX512-SKX"], "all"),
+        (["AVX512"], "all"),
+        (["AVX2"], "avx2"),
+        ([], "avx2"),
+    ],
+)
+def test_instructions_are_told_by_names(names: Sequence[str], told: str) -> None:
+    assert instruction_sets.told_by(names) == told
 
 
 def test_everything_that_is_wrong_is_said_at_once() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from bench_runners import Answer, Ask, asked, run, source, tiny_files
+from bench_runners import WIDEST, Answer, Ask, asked, run, source, tiny_files
 from benchmarks.cells import TOLERANCES
 from benchmarks.errors import RunnerError
 from benchmarks.runners import load
@@ -26,7 +26,9 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Answer]:
         for path, threads in (("forward", 1), ("no-winograd", 2))
         for nodes in (WATCHED, *((node,) for node in ALONE))
     }
-    return run(asks, tmp_path_factory.mktemp("opencv"))
+    bound = Ask("opencv", source(), asked("opencv", "forward", instructions="avx2"), WATCHED)
+    found = run(asks, tmp_path_factory.mktemp("opencv"))
+    return found | run({"avx2": bound}, tmp_path_factory.mktemp("bound"))
 
 
 @pytest.mark.parametrize("nodes", ["all", *ALONE])
@@ -39,9 +41,18 @@ def test_every_node_means_the_network_s_value(answers: dict[str, Answer], path: 
 @pytest.mark.parametrize(("path", "threads"), [("forward", 1), ("no-winograd", 2)])
 def test_settings_are_read_back(answers: dict[str, Answer], path: str, threads: int) -> None:
     told = answers[f"{path}, all"]
-    wanted = {"device": "cpu", "threads": threads, "precision": "fp32-strict", "denormals": "flush"}
+    wanted = {
+        "device": "cpu", "threads": threads, "precision": "fp32-strict", "denormals": "flush", "instructions": WIDEST,
+    }  # fmt: skip
     assert told.read_back == wanted
     assert told.facts["winograd"] == (path == "forward")
+
+
+def test_bound_instructions_are_read_back(answers: dict[str, Answer]) -> None:
+    found = answers["avx2"]
+    assert found.largest < TOLERANCE["forward"]
+    assert found.read_back["instructions"] == "avx2"
+    assert "*AVX2" in found.facts["instructions"].split()  # that one is left
 
 
 def test_winograd_is_really_switched(answers: dict[str, Answer]) -> None:

@@ -6,7 +6,7 @@ import openvino
 import pytest
 
 import converters
-from bench_runners import NODES, Answer, Ask, asked, run, tiny
+from bench_runners import NODES, WIDEST, Answer, Ask, asked, run, tiny
 from benchmarks.cells import TOLERANCES
 from benchmarks.errors import RunnerError
 from benchmarks.runners import load
@@ -16,6 +16,7 @@ ASKS = {
     "2 threads, flush": {"threads": 2, "denormals": "flush"},
     "bf16": {"threads": 1, "precision": "bf16"},
     "fp16": {"threads": 1, "precision": "fp16"},
+    "avx2": {"threads": 1, "instructions": "avx2"},
 }
 RUNTIME = {"fp32-strict": "f32", "bf16": "bf16", "fp16": "f16"}
 
@@ -30,7 +31,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def answers(files: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Answer]:
     asks = {name: Ask("openvino", files, asked("openvino", "infer", **changes)) for name, changes in ASKS.items()}
-    return run(asks, tmp_path_factory.mktemp("infer"))
+    bound = {"avx2": asks.pop("avx2")}  # for a whole process
+    return run(asks, tmp_path_factory.mktemp("infer")) | run(bound, tmp_path_factory.mktemp("bound"))
 
 
 @pytest.mark.parametrize("name", ASKS)
@@ -42,10 +44,11 @@ def test_agrees_with_numpy_and_reads_back(answers: dict[str, Answer], name: str)
         return
     assert found.largest < TOLERANCES[precision], found.difference
     assert precision == "fp32-strict" or found.largest > TOLERANCES["fp32-strict"]  # it is not float32 in disguise
-    wanted = {"device": "cpu", "precision": "fp32-strict", "denormals": "keep"}
+    wanted = {"device": "cpu", "precision": "fp32-strict", "denormals": "keep", "instructions": WIDEST}
     assert found.read_back == wanted | ASKS[name]
     assert set(found.facts["runtime_precisions"]) == {RUNTIME[precision]}
     assert found.facts["streams"] == 1
+    assert any("avx" in primitive for primitive in found.facts["primitives"])
 
 
 def test_devices_name_what_the_cpu_computes_in() -> None:

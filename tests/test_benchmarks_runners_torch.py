@@ -8,7 +8,7 @@ import torch
 from torch._inductor import cpp_builder, exc
 
 import converters
-from bench_runners import NODES, Answer, Ask, asked, run, tiny
+from bench_runners import NODES, WIDEST, Answer, Ask, asked, run, tiny
 from benchmarks.cells import TOLERANCES
 from benchmarks.errors import RunnerError
 from benchmarks.runners import load
@@ -42,7 +42,9 @@ def answers(files: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) 
     asks["one output"] = ask(files["one"], "eager", ("prob",))
     found = run(asks, tmp_path_factory.mktemp("1"))
     flushing = ask(files["several"], "channels-last", threads=2, denormals="flush")
-    return found | run({"2 threads, flush": flushing}, tmp_path_factory.mktemp("2"))
+    found |= run({"2 threads, flush": flushing}, tmp_path_factory.mktemp("2"))
+    bound = ask(files["several"], "channels-last", instructions="avx2")
+    return found | run({"avx2": bound}, tmp_path_factory.mktemp("bound"))
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
@@ -61,6 +63,7 @@ def test_agrees_with_numpy_and_reads_back(answers: dict[str, Answer], path: str,
         "threads": 1,
         "precision": precision,
         "denormals": "keep",
+        "instructions": WIDEST,
         "layout": "channels-last" if path == "channels-last" else "channels-first",
     }
     assert found.facts["interop_threads"] == 1
@@ -78,8 +81,16 @@ def test_all_threads_flush_subnormal_numbers_where_that_is_asked(answers: dict[s
     assert (found.read_back["threads"], found.read_back["denormals"]) == (2, "flush")
 
 
-def test_compiles_where_there_is_a_compiler(files: Mapping[str, str], tmp_path: Path) -> None:
-    one = Ask("torch", {"folder": files["short"]}, asked("torch", "compile"), ("pool1",), (1,))
+def test_bound_instructions_are_read_back(answers: dict[str, Answer]) -> None:
+    found = answers["avx2"]
+    assert found.largest < TOLERANCES["fp32-strict"]
+    assert (found.read_back["instructions"], found.facts["cpu_capability"]) == ("avx2", "AVX2")
+
+
+@pytest.mark.parametrize(("bound", "told"), [("all", WIDEST), ("avx2", "avx2")])
+def test_compiles_where_there_is_a_compiler(files: Mapping[str, str], tmp_path: Path, bound: str, told: str) -> None:
+    settings = asked("torch", "compile", instructions=bound)
+    one = Ask("torch", {"folder": files["short"]}, settings, ("pool1",), (1,))
     found = run({"compile": one}, tmp_path)["compile"]
     try:
         cpp_builder.get_cpp_compiler()
@@ -89,7 +100,7 @@ def test_compiles_where_there_is_a_compiler(files: Mapping[str, str], tmp_path: 
     assert found.largest < TOLERANCES["fp32-strict"]
     assert found.facts["compile_cache"] == "none"
     assert found.facts["compiled_graphs"] == 1
-    assert found.read_back["call_path"] == "compile"
+    assert (found.read_back["call_path"], found.read_back["instructions"]) == ("compile", told)
 
 
 def test_without_a_compiler_compile_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,6 +90,14 @@ def test_rows_that_pass_without_a_loss_pass_with_one() -> None:
     assert labels == {"torch:eager", "openvino:infer"}  # although 32 images bound nothing by 1 %
 
 
+def test_rows_of_bound_instructions_are_out() -> None:
+    found = best(rows([*timed("torch", SLOW), *timed("torch", FAST, asked=settings("torch", instructions="avx2"))]))
+    assert found.winner.label == "torch:eager" and not found.tied
+    assert [(row.label, reason) for row, reason in found.excluded] == [
+        ("torch:eager avx2", "was bound to avx2, which only shows what other processors would do")
+    ]
+
+
 def test_rows_that_were_never_compared_are_out() -> None:
     torch = next(row for row in some_rows() if row.runner == "torch")
     unproved = replace(torch, difference=None, disagreement=None)

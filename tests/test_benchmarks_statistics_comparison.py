@@ -111,6 +111,19 @@ def test_two_ways_within_one_run() -> None:
         compare_routes(results, "opencv", "opencv")
 
 
+def test_one_way_with_and_without_bound_instructions() -> None:
+    bound = settings("openvino", instructions="avx2")
+    results = [*timed("openvino", AFTER), *timed("openvino", BEFORE, asked=bound), *timed("opencv", BEFORE)]
+    (pair,) = compare_routes(results, "openvino:infer", "openvino:infer avx2").pairs
+    assert (pair.first.instructions, pair.second.instructions) == ("all", "avx2")
+    assert pair.ratio is not None and pair.ratio.paired and pair.ratio.estimate.value == pytest.approx(0.8, rel=0.01)
+    assert len(compare(results, results).pairs) == 3
+    with pytest.raises(
+        BenchError, match="openvino has two rows .*: openvino:infer .* and openvino:infer avx2 .*choose"
+    ):
+        compare_routes(results, "openvino", "opencv")
+
+
 def test_a_whole_label_means_that_row_alone() -> None:
     half = settings("torch", precision="fp16")
     results = [*timed("torch", BEFORE), *timed("torch", AFTER, asked=half)]

@@ -47,7 +47,7 @@ def test_the_smallest_suite_has_a_default_for_everything_else(tmp_path: Path) ->
     assert suite.name == "own"
     assert suite.runners == tuple(RUNNERS)
     assert (suite.devices, suite.batches, suite.precisions) == (("cpu",), (1,), ("fp32-strict",))
-    assert suite.threads == (0,)
+    assert (suite.threads, suite.instructions) == ((0,), ("all",))
     assert suite.limits == Limits()
 
 
@@ -60,6 +60,7 @@ def test_all_that_can_be_said_is_read(tmp_path: Path) -> None:
         batches = [1, 4]
         precisions = ["fp32-strict", "bf16"]
         threads = [1, "all"]
+        instructions = ["all", "avx2"]
         scenarios = ["latency", "peak"]
         rounds = 7
         busy_fraction = 0.25
@@ -71,7 +72,7 @@ def test_all_that_can_be_said_is_read(tmp_path: Path) -> None:
     suite = load_suite(written(tmp_path, text))
     assert suite.models == (("vgg-face-tiny",), ("a.prototxt", "a.caffemodel"))
     assert suite.runners == ("torch:*", "module:Class")
-    assert suite.threads == (1, 0)
+    assert (suite.threads, suite.instructions) == ((1, 0), ("all", "avx2"))
     assert (suite.rounds, suite.busy_fraction, suite.repeats) == (7, 0.25, 0)
     assert suite.limits == Limits(samples=130, seconds=2.5)
 

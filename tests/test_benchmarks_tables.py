@@ -87,6 +87,48 @@ def test_columns_without_a_value_are_left_out_and_shared_settings_told_once() ->
     }
 
 
+def with_and_without_avx512() -> list[Result]:
+    """OpenVINO is ahead of OpenCV, and without AVX-512 behind it."""
+    medians = {"all": {"opencv": 10.0, "openvino": 8.0}, "avx2": {"opencv": 10.1, "openvino": 15.0}}
+    return [
+        result
+        for bound, each in medians.items()
+        for runner, median in each.items()
+        for result in records.timed(
+            runner, [median * 0.99, median, median * 1.01], asked=records.settings(runner, instructions=bound)
+        )
+    ]
+
+
+def test_rows_of_bound_instructions_have_ranks_and_a_reference_of_their_own() -> None:
+    made = view(table(with_and_without_avx512(), "brief"))
+    assert column(made, "instructions") == ["all", "all", "avx2", "avx2"]
+    assert column(made, "runner") == ["openvino", "opencv", "opencv", "openvino"]
+    assert column(made, "rank") == ["1", "2", "1", "2"]
+    assert [text == "reference" for text in column(made, "ratio")] == [False, True, True, False]
+    assert made.breaks == {2}
+    footer = dict(made.footer)
+    assert footer["reference"].startswith("opencv:forward, opencv:forward avx2; ")
+    assert " --threads 1 --instructions all,avx2 --scenario " in footer["to repeat"]
+    bound = view(table(with_and_without_avx512(), "brief", selection=Selection(instructions=("avx2",))))
+    assert dict(bound.shared)["instructions"] == "avx2"
+
+
+@pytest.mark.parametrize("columns", SETS)
+def test_results_from_before_instructions_could_be_bound_mean_all_and_look_as_they_did(columns: str) -> None:
+    new = [result for result in with_and_without_avx512() if result.asked["instructions"] == "all"]
+    old = [
+        result.model_copy(
+            update={"asked": {name: value for name, value in result.asked.items() if name != "instructions"}}
+        )
+        for result in new
+    ]
+    assert rows(old) == rows(new)
+    made = table(old, columns)
+    assert made == table(new, columns)
+    assert "instructions" not in keys(made) and "--instructions" not in dict(made.footer)["to repeat"]
+
+
 def test_rows_of_several_machines_never_stand_without_their_names() -> None:
     one, two = row(), row(machine="other")
     assert keys(build([one], "runner,median_ms")) == ["runner", "median_ms"]

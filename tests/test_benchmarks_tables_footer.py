@@ -1,7 +1,7 @@
 """What stands below a table: where its figures come from, and how to get them again."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pytest
@@ -142,14 +142,29 @@ def test_from_which_batch_on_rows_are_faster() -> None:
     at_1 = {"opencv": 10.0, "openvino": 8.0, "torch": 15.0, "onnxruntime": 20.0, "keras": 5.0}
     at_8 = {"opencv": 90.0, "openvino": 60.0, "torch": 70.0, "onnxruntime": 160.0, "keras": 95.0}
     shifts = (0.99, 1.0, 1.01, 1.0, 0.995)
-    results = [
-        result
-        for batch, medians in ((1, at_1), (8, at_8))
-        for runner, median in medians.items()
-        for result in records.timed(runner, [median * shift for shift in shifts], batch=batch)
-    ]
+
+    def measured(runners: Iterable[str], **asked: Any) -> list[Result]:
+        return [
+            result
+            for batch, medians in ((1, at_1), (8, at_8))
+            for runner in runners
+            for result in records.timed(
+                runner,
+                [medians[runner] * shift for shift in shifts],
+                batch=batch,
+                asked=records.settings(runner, **asked),
+            )
+        ]
+
+    results = measured(at_1)
     assert below(results)["break-even batch"] == (
         "faster than opencv:forward from batch 1 on: openvino:infer; from batch 1 on, though not at 8: keras:call; "
         "from batch 8 on: torch:eager; at none of the batches 1, 8: onnxruntime:run"
     )
     assert "break-even batch" not in below([result for result in results if result.batch == 1])
+    bound = measured(("opencv", "torch"), instructions="avx2")
+    first, second = below([*results, *bound])["break-even batch"].split(". ")
+    assert first.startswith("tiny, bench-box, cpu, 1 threads: faster than opencv:forward from batch 1 on: ")
+    assert second == (
+        "tiny, bench-box, cpu, 1 threads, avx2: faster than opencv:forward avx2 from batch 8 on: torch:eager avx2"
+    )

@@ -68,6 +68,10 @@ OPTIONS = {
     "threads": option(
         str, "", "Threads, as in 1,2; `all` is as many as can run at once.", "--threads", metavar="N,N", panel=WHAT
     ),
+    "instructions": option(
+        str, "", "Out of all, avx2. avx2 uses the CPU as if it had no AVX-512.", "--instructions", metavar="A,B",
+        panel=WHAT,
+    ),
     "scenarios": option(
         str, "", "Out of latency, throughput, cold_start, memory, accuracy, energy, peak.", "--scenario",
         metavar="A,B", panel=WHAT,

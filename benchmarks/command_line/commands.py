@@ -26,8 +26,8 @@ COMMANDS = {
         (),
         (
             "out", "resume", "dry_run", "suite", "models", "nodes", "runners", "devices", "batches", "precisions",
-            "threads", "scenarios", "images", "probe_images", "channel_order", "mean", "scale", "head", "faces",
-            "rounds", "samples", "seconds", "timeout_seconds", "seed", "work",
+            "threads", "instructions", "scenarios", "images", "probe_images", "channel_order", "mean", "scale", "head",
+            "faces", "rounds", "samples", "seconds", "timeout_seconds", "seed", "work",
         ),
     ),
     "table": Command(

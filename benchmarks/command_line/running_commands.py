@@ -146,6 +146,7 @@ def _request(given: Any) -> Any:
         batches=arg.counts(given.batches, "--batch"),
         precisions=arg.precisions(given.precisions),
         threads=arg.threads(given.threads),
+        instructions=listed(given.instructions),
     )
 
 

@@ -107,7 +107,7 @@ def best(given: Any) -> None:
 
 
 def _named(row: Any) -> dict[str, Any]:
-    names = ("runner", "version", "call_path", "device", "precision", "threads", "batch")
+    names = ("runner", "version", "call_path", "device", "precision", "threads", "instructions", "batch")
     median = asdict(row.median_ms) if row.median_ms else None
     return {**{name: getattr(row, name) for name in names}, "median_ms": median, "difference": row.difference}
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.cells import Limits, Settings
+from benchmarks.cells import ALL_INSTRUCTIONS, Limits, Settings
 from benchmarks.execution.request import Request
 
 # Deterministic, or nearly: measured in the first round only.
@@ -32,7 +32,8 @@ class Cell:
         """Return what a person is told while it runs."""
         settings = self.settings
         threads = f"{settings.threads} thread{'s' if settings.threads > 1 else ''}"
-        where = f"{settings.device} {settings.precision} {threads}"
+        bound = "" if settings.instructions == ALL_INSTRUCTIONS else f" {settings.instructions}"
+        where = f"{settings.device} {settings.precision} {threads}{bound}"
         if self.scenario == "peak":
             return f"peak of the machine, {where}"
         name = Path(self.model[0]).stem

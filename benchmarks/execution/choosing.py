@@ -4,12 +4,12 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from benchmarks.cells import Settings
+from benchmarks.cells import ALL_INSTRUCTIONS, Settings
 from benchmarks.errors import RunnerError, UsageError
 from benchmarks.execution.cell import Cell, LeftOut
 from benchmarks.execution.request import Choice
 from benchmarks.execution.runtimes import Found
-from benchmarks.machine import energy, software
+from benchmarks.machine import energy, processor, software
 from benchmarks.measuring import peak
 from benchmarks.runners import RUNNERS, Runner, load
 from converters.errors import did_you_mean
@@ -27,6 +27,7 @@ class Axes:
     devices: tuple[str, ...]
     precisions: tuple[str, ...]
     threads: tuple[int, ...]
+    instructions: tuple[str, ...]
     batches: tuple[int, ...]
     scenarios: tuple[str, ...]
     threads_available: int
@@ -55,13 +56,11 @@ def choose(axes: Axes, devices_of: Callable[[str], Found]) -> Chosen:
     """
     chosen = Chosen()
     for choice, runner in _runners(axes.choices):
-        kinds = list(itertools.product(axes.devices, axes.precisions, axes.threads))
         each = len(axes.models) * sum(
             len(_batches(scenario, axes)) for scenario in axes.scenarios if scenario != "peak"
         )
         missing = _missing(choice.runner, runner)
-        for device, precision, threads in kinds:
-            settings = _settings(runner, choice.call_path, device, precision, threads)
+        for settings in _settings(runner, choice.call_path, axes):
             reason = missing or impossible(choice.runner, runner, settings, axes.threads_available, devices_of)
             if reason:
                 chosen.leave_out(f"{choice.runner}:{choice.call_path}", reason, each)
@@ -105,12 +104,15 @@ def _missing(name: str, runner: type[Runner]) -> str:
     return f"{runner.packages[0]} is not installed{how}"
 
 
-def _settings(runner: type[Runner], call_path: str, device: str, precision: str, threads: int) -> Settings:
-    settings = Settings(
-        device=device, precision=precision, threads=threads, call_path=call_path,
-        layout=runner.call_paths[call_path].layout, denormals=runner.denormals[0],
-    )  # fmt: skip
-    return replace(settings, provider=runner.provider(settings))
+def _settings(runner: type[Runner], call_path: str, axes: Axes) -> Iterator[Settings]:
+    """Yield what a call path is asked for: whatever is listed, and what the runner means by the path."""
+    asked = itertools.product(axes.devices, axes.precisions, axes.threads, axes.instructions)
+    for device, precision, threads, instructions in asked:
+        settings = Settings(
+            device=device, precision=precision, threads=threads, instructions=instructions, call_path=call_path,
+            layout=runner.call_paths[call_path].layout, denormals=runner.denormals[0],
+        )  # fmt: skip
+        yield replace(settings, provider=runner.provider(settings))
 
 
 def impossible(
@@ -119,6 +121,8 @@ def impossible(
     """Return why a runner cannot have these settings here, "" if it can."""
     if settings.threads > threads_available:
         return f"{settings.threads} threads are more than the {threads_available} that can run at once here"
+    if settings.instructions != ALL_INSTRUCTIONS and not processor.is_x86():
+        return f"{settings.instructions} is of x86 processors, and this is none"
     asked = runner({}, (), settings)
     try:
         asked.refuse_impossible()

@@ -12,7 +12,7 @@ DROPPED = (
     "OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_", "GOTO_", "BLIS_", "VECLIB_", "NUMEXPR_", "TBB_", "DNNL_", "ONEDNN_",
     "TF_", "XLA_", "ORT_", "OPENCV_", "OV_", "OPENVINO_", "TORCH_", "TORCHINDUCTOR_", "PYTORCH_", "KERAS_", "ATEN_",
     "CUBLAS_", "CUDNN_", "NVIDIA_TF32_OVERRIDE", "CUDA_LAUNCH_BLOCKING", "CUDA_MODULE_LOADING", "MALLOC_",
-    "GLIBC_TUNABLES", "COVERAGE_", "PYTHON",
+    "GLIBC_TUNABLES", "NPY_", "COVERAGE_", "PYTHON",
 )  # fmt: skip
 # Of those, what only says where things lie; a GPU may well be chosen from outside.
 KEPT = ("PYTHONHOME", "PYTHONUSERBASE", "PYTHONNOUSERSITE", "KERAS_HOME", "TORCH_HOME", "OPENCV_LOG_LEVEL")

@@ -77,6 +77,7 @@ def _axes(request: Request, suite: Suite) -> Axes:
         devices=_once(devices),
         precisions=_once(request.precisions or suite.precisions),
         threads=_once(each or available for each in request.threads or suite.threads),
+        instructions=_once(request.instructions or suite.instructions),
         batches=_once(request.batches or suite.batches),
         scenarios=_once(scenarios),
         threads_available=available,
@@ -115,6 +116,7 @@ def _refuse_nothing(request: Request, chosen: Chosen) -> None:
         *(("--device", each, _equals("device", each)) for each in request.devices),
         *(("--precision", each, _equals("precision", each)) for each in request.precisions),
         *(("--threads", str(each), _equals("threads", each)) for each in request.threads if each),
+        *(("--instructions", each, _equals("instructions", each)) for each in request.instructions),
         *(("--scenario", each, _of_scenario(each)) for each in request.scenarios),
     ]
     empty = [(option, text) for option, text, fits in named if not any(map(fits, chosen.cells))]

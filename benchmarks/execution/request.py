@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.cells import PRECISIONS, SCENARIOS
+from benchmarks.cells import INSTRUCTIONS, PRECISIONS, SCENARIOS
 from benchmarks.errors import UsageError
 from benchmarks.runners import RUNNERS
 from converters.errors import did_you_mean
@@ -32,6 +32,7 @@ class Request:
     batches: tuple[int, ...] = ()
     precisions: tuple[str, ...] = ()
     threads: tuple[int, ...] = ()
+    instructions: tuple[str, ...] = ()
     scenarios: tuple[str, ...] = ()
     rounds: int | None = None
     seconds: float | None = None
@@ -52,6 +53,9 @@ class Request:
     def problems(self) -> list[str]:
         """Return what makes no sense whatever is installed, one line each."""
         found = [_unknown("--precision", each, PRECISIONS) for each in self.precisions if each not in PRECISIONS]
+        found += [
+            _unknown("--instructions", each, INSTRUCTIONS) for each in self.instructions if each not in INSTRUCTIONS
+        ]
         found += [_unknown("--scenario", each, SCENARIOS) for each in self.scenarios if each not in SCENARIOS]
         found += [
             f"{option} {value}: expected {least} or more"

@@ -47,6 +47,11 @@ def cpu_name(root: Path = ROOT) -> str:
     )
 
 
+def is_x86() -> bool:
+    """Return whether the processor has x86's instruction sets, some or all of them."""
+    return platform.machine().lower() in ("x86_64", "amd64")
+
+
 def usable_cores() -> int:
     """Return on how many logical cores this process may run."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from benchmarks.plots.axes import footnote, headline, latency_axis, lines_of
 from benchmarks.plots.measures import Measure
-from benchmarks.plots.series import absent, file_name, heading
+from benchmarks.plots.series import absent, block_name, heading
 from benchmarks.statistics.digits import spelled
 from benchmarks.statistics.rows import Estimate, Row
 from heads.reports.figures.picture import Paper, Picture
@@ -48,7 +48,7 @@ def faithful(rows: Sequence[Row], measure: Measure) -> Picture:
         "none that is both faster and at least as good."
     )
     return Picture(
-        name=file_name(measure.name, *first.group),
+        name=block_name(measure.name, first),
         text=f"{text} {said}".strip(),
         size=(9.0, max(4.5, 1.2 + 0.3 * len(points)) + 0.2 * lines_of(said)),
         draw=partial(_draw, points, measure, heading(first), said),

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from benchmarks.plots.axes import footnote, headline, latency_axis, lines_of
 from benchmarks.plots.samples import Rounds
-from benchmarks.plots.series import absent, file_name, heading
+from benchmarks.plots.series import absent, block_name, heading
 from benchmarks.statistics.digits import spelled
 from benchmarks.statistics.rows import Row
 from heads.reports.figures.picture import Paper, Picture
@@ -34,7 +34,7 @@ def latency(rows: Sequence[Row], rounds: Sequence[Rounds]) -> Picture:
         "each dot is one call, each line of dots one round, the bar the median with its 95 % interval."
     )
     return Picture(
-        name=file_name("latency", *first.group),
+        name=block_name("latency", first),
         text=f"{text} {said}".strip(),
         size=(9.0, 1.5 + 0.62 * len(paired) + 0.2 * lines_of(said)),
         draw=partial(_draw, paired, [row.label for row, _ in paired], said),

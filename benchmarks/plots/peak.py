@@ -6,7 +6,7 @@ from functools import partial
 from matplotlib.figure import Figure
 
 from benchmarks.plots.axes import footnote, headline, lines_of
-from benchmarks.plots.series import absent, file_name, heading
+from benchmarks.plots.series import absent, block_name, heading
 from benchmarks.statistics.digits import spelled
 from benchmarks.statistics.rows import Estimate, Row
 from heads.reports.figures.picture import Paper, Picture
@@ -26,7 +26,7 @@ def share_of_peak(rows: Sequence[Row]) -> Picture:
         "Fast convolution (Winograd) does fewer than are counted."
     )
     return Picture(
-        name=file_name("peak", *first.group),
+        name=block_name("peak", first),
         text=f"{text} {said}".strip(),
         size=(9.0, 1.6 + 0.36 * len(ordered) + 0.2 * lines_of(said)),
         draw=partial(_draw, ordered, heading(first), said),

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from itertools import groupby
 
+from benchmarks.cells import ALL_INSTRUCTIONS
 from benchmarks.statistics.rows import Row
 
 
@@ -14,7 +15,7 @@ def blocks(rows: Iterable[Row]) -> list[list[Row]]:
 
 
 def sweeps(rows: Iterable[Row]) -> list[list[Row]]:
-    """Return the rows by network, machine, device and threads: those that may differ in batch."""
+    """Return the rows by all that those which compete have in common, but the batch."""
     ordered = sorted(rows, key=lambda row: (row.group, row.label))
     return [list(part) for _, part in groupby(ordered, lambda row: row.group[:-1])]
 
@@ -22,7 +23,18 @@ def sweeps(rows: Iterable[Row]) -> list[list[Row]]:
 def heading(row: Row, *, batch: bool = True) -> str:
     """Return what the rows of a block have in common, as the title of a picture."""
     at = f", batch {row.batch}" if batch else ""
-    return f"{row.model}{at}, {row.device}, {row.threads} thread{'' if row.threads == 1 else 's'}, {row.machine}"
+    threads = f"{row.threads} thread{'' if row.threads == 1 else 's'}"
+    return ", ".join((f"{row.model}{at}", row.device, threads, *_bound(row), row.machine))
+
+
+def block_name(what: str, row: Row, *, batch: bool = True) -> str:
+    """Return the file name of what is drawn of a row's block."""
+    sizes = (row.batch,) if batch else ()
+    return file_name(what, row.model, row.machine, row.device, row.threads, *_bound(row), *sizes)
+
+
+def _bound(row: Row) -> tuple[str, ...]:
+    return () if row.instructions == ALL_INSTRUCTIONS else (row.instructions,)
 
 
 def file_name(*parts: object) -> str:

@@ -6,7 +6,7 @@ from functools import partial
 from matplotlib.figure import Figure
 
 from benchmarks.plots.axes import footnote, headline, lines_of, plain_ticks
-from benchmarks.plots.series import absent, file_name, heading
+from benchmarks.plots.series import absent, block_name, heading
 from benchmarks.statistics.rows import Row
 from heads.reports.figures.picture import Paper, Picture
 
@@ -26,7 +26,7 @@ def throughput(rows: Sequence[Row]) -> Picture:
         "both axes are logarithmic, higher is better."
     )
     return Picture(
-        name=file_name("throughput", first.model, first.machine, first.device, first.threads),
+        name=block_name("throughput", first, batch=False),
         text=f"{text} {said}".strip(),
         size=(9.0, 5.0 + 0.2 * lines_of(said)),
         draw=partial(_draw, lines, heading(first, batch=False), said),

@@ -4,9 +4,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from benchmarks.cells import Settings
+from benchmarks.cells import AVX2, INSTRUCTIONS, Settings
 from benchmarks.errors import RunnerError
-from benchmarks.runners import subnormals
+from benchmarks.runners import instruction_sets, subnormals
 from benchmarks.runners.runner import (
     Array,
     CallPath,
@@ -23,6 +23,12 @@ HALVING = (
     'layer { name: "y" type: "Power" bottom: "x" top: "y" power_param { scale: 0.5 } }'
 )
 
+# OpenCV warns of those that the CPU has not, and computes. IPP, which it contains, chooses for itself.
+BOUND = {
+    "OPENCV_CPU_DISABLE": ",".join(f"AVX512-{name}" for name in ("COMMON", "SKX", "CNL", "CLX", "ICL", "KNL", "KNM")),
+    "OPENCV_IPP": "avx2",
+}
+
 
 class OpenCV(Runner):
     """The original prototxt and caffemodel in OpenCV 4's own engine, on the CPU."""
@@ -33,12 +39,18 @@ class OpenCV(Runner):
         "no-winograd": CallPath(extra="direct convolutions"),
     }
     denormals: ClassVar = ("flush",)
+    instructions: ClassVar = INSTRUCTIONS
 
     @classmethod
     def artefact(cls, settings: Settings) -> str:
         """Return the kind for Caffe's own files."""
         del settings
         return "caffe"
+
+    @classmethod
+    def environment(cls, settings: Settings) -> dict[str, str]:
+        """Return what OpenCV reads when it is loaded."""
+        return dict(BOUND) if settings.instructions == AVX2 else {}
 
     @classmethod
     def devices(cls) -> list[Device]:
@@ -94,6 +106,7 @@ class OpenCV(Runner):
             "threads": self._cv2.getNumThreads(),
             "precision": self._precision(),
             "denormals": subnormals.treatment(_halved(self._cv2, subnormals.PROBE_VALUE)),
+            "instructions": instruction_sets.told_by(self._features()),
         }
 
     def facts(self) -> dict[str, Any]:
@@ -104,6 +117,10 @@ class OpenCV(Runner):
             "parallel": next((line.partition(":")[2].strip() for line in told if line.startswith("Parallel")), ""),
             "instructions": self._cv2.getCPUFeaturesLine(),
         }
+
+    def _features(self) -> list[str]:
+        """Return the instruction sets in use; a question mark follows those that are missing or disabled."""
+        return [name for name in self._cv2.getCPUFeaturesLine().split() if not name.endswith("?")]
 
     def _precision(self) -> str:
         """Return what the weights are in once OpenCV has taken them over."""

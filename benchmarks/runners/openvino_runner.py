@@ -1,12 +1,13 @@
 """OpenVINO on the CPU, reading the ONNX file."""
 
+from collections import Counter
 from typing import Any, ClassVar
 
 import numpy as np
 
-from benchmarks.cells import Settings
+from benchmarks.cells import AVX2, INSTRUCTIONS, Settings
 from benchmarks.errors import RunnerError
-from benchmarks.runners import subnormals
+from benchmarks.runners import instruction_sets, subnormals
 from benchmarks.runners.runner import (
     Array,
     CallPath,
@@ -36,11 +37,17 @@ class OpenVINO(Runner):
         "infer": CallPath(precisions=tuple(HINTS), extra="one synchronous request, hint LATENCY, one stream"),
     }
     denormals: ClassVar = ("keep", "flush")
+    instructions: ClassVar = INSTRUCTIONS
 
     @classmethod
     def artefact(cls, settings: Settings) -> str:
         """Return the kind for an ONNX file: OpenVINO turns float32 into bf16 and fp16 itself."""
         return "onnx-int8" if settings.precision == "int8" else "onnx"
+
+    @classmethod
+    def environment(cls, settings: Settings) -> dict[str, str]:
+        """Bound oneDNN, whose word OpenVINO's own kernels take for what the CPU has."""
+        return dict(instruction_sets.ONEDNN) if settings.instructions == AVX2 else {}
 
     @classmethod
     def devices(cls) -> list[Device]:
@@ -110,10 +117,11 @@ class OpenVINO(Runner):
             "threads": int(told("INFERENCE_NUM_THREADS")),
             "precision": self._precision(),
             "denormals": subnormals.treatment(self._halved()),
+            "instructions": instruction_sets.told_by(self._primitives()),
         }
 
     def facts(self) -> dict[str, Any]:
-        """Return what OpenVINO made of the graph: nodes by the number type that they compute in, and settings."""
+        """Return what OpenVINO made of the graph: nodes by number type and by what computes them, and settings."""
         told = self._compiled.get_property
         return {
             "hint": str(told("PERFORMANCE_HINT")),
@@ -121,6 +129,7 @@ class OpenVINO(Runner):
             "pinning": bool(told("ENABLE_CPU_PINNING")),
             "hyper_threading": bool(told("ENABLE_HYPER_THREADING")),
             "runtime_precisions": self._runtime_precisions(),
+            "primitives": self._primitives(),
         }
 
     def _halved(self) -> Array:
@@ -135,6 +144,15 @@ class OpenVINO(Runner):
             return "int8"
         name: str = self._compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
         return TYPES.get(name, name)
+
+    def _primitives(self) -> dict[str, int]:
+        """Return what computes the nodes of the graph that is executed, by names such as brgconv_avx512_f32.
+
+        MLAS (gemm_mlas_f32), which multiplies matrices for dense layers that end in no activation, is not bound by
+        oneDNN's variable, and its name tells no instructions.
+        """
+        told = [node.get_rt_info() for node in self._compiled.get_runtime_model().get_ops()]
+        return dict(Counter(each["primitiveType"].astype(str) for each in told if "primitiveType" in each))
 
     def _runtime_precisions(self) -> dict[str, int]:
         counts: dict[str, int] = {}

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.cells import Settings
+from benchmarks.cells import ALL_INSTRUCTIONS, Settings
 from benchmarks.errors import RunnerError
 from converters.errors import did_you_mean
 
@@ -56,6 +56,8 @@ class Runner(ABC):
     call_paths: ClassVar[Mapping[str, CallPath]]
     # What can be asked for as Settings.denormals; the first is meant where nothing is.
     denormals: ClassVar[tuple[str, ...]] = ("keep",)
+    # What can be asked for as Settings.instructions: a bound only where the runtime keeps it and can be asked for it.
+    instructions: ClassVar[tuple[str, ...]] = (ALL_INSTRUCTIONS,)
 
     def __init__(self, files: Mapping[str, Path], nodes: Sequence[str], settings: Settings) -> None:
         self.files = files
@@ -155,6 +157,7 @@ class Runner(ABC):
             ("computes in", asked.precision, path.precisions),
             ("is fed", asked.layout, (path.layout,)),
             ("treats subnormal numbers so:", asked.denormals, self.denormals),
+            ("can be bound to these instructions:", asked.instructions, self.instructions),
         ]
         problems = [
             f"{name} {does} {' or '.join(known)}, not {wanted}"
@@ -163,6 +166,8 @@ class Runner(ABC):
         ]
         if asked.precision == "tf32" and kind == "cpu":
             problems.append(f"{name} cannot compute in tf32 on the CPU; TF32 is a format of NVIDIA's GPUs")
+        if asked.instructions != ALL_INSTRUCTIONS and (kind, asked.precision) != ("cpu", "fp32-strict"):
+            problems.append(f"{name} is bound to {asked.instructions} on the CPU in fp32-strict only")
         if asked.threads < 1:
             problems.append(f"{name} was asked for {asked.threads} threads; 1 or more are needed")
         if problems:

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from benchmarks.cells import Settings
+from benchmarks.cells import AVX2, INSTRUCTIONS, Settings
 from benchmarks.errors import RunnerError
-from benchmarks.runners import subnormals
+from benchmarks.runners import instruction_sets, subnormals
 from benchmarks.runners.runner import (
     Array,
     CallPath,
@@ -23,6 +23,12 @@ from benchmarks.runners.runner import (
 PRECISIONS = ("fp32-strict", "tf32", "bf16", "fp16")
 DTYPES = {"fp32-strict": "float32", "tf32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 DEVICES = ("cpu", "cuda")
+# For ATen and Inductor, oneDNN, MKL, and the compiler of torch.compile, which is told -march=native otherwise.
+MARCH = "x86-64-v3"
+BOUND = {
+    **instruction_sets.ONEDNN, "ATEN_CPU_CAPABILITY": "avx2", "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+    "TORCHINDUCTOR_CPP_MARCH": MARCH,
+}  # fmt: skip
 
 
 class Torch(Runner):
@@ -35,6 +41,7 @@ class Torch(Runner):
         "compile": CallPath(precisions=PRECISIONS, devices=DEVICES, extra="torch.compile for one fixed shape"),
     }
     denormals: ClassVar = ("keep", "flush")
+    instructions: ClassVar = INSTRUCTIONS
 
     @classmethod
     def artefact(cls, settings: Settings) -> str:
@@ -44,13 +51,17 @@ class Torch(Runner):
 
     @classmethod
     def environment(cls, settings: Settings) -> dict[str, str]:
-        """Say how OpenMP's threads wait for work; compile in this process, and take nothing from an earlier one."""
+        """Say how OpenMP's threads wait for work; compile in this process, and take nothing from an earlier one.
+
+        What bounds the instructions is read when libraries are loaded.
+        """
         wait = {
             "OMP_NUM_THREADS": str(settings.threads),
             "OMP_WAIT_POLICY": "ACTIVE" if settings.spinning else "PASSIVE",
         }
         compiling = {"TORCHINDUCTOR_FORCE_DISABLE_CACHES": "1", "TORCHINDUCTOR_COMPILE_THREADS": "1"}
-        return wait | (compiling if settings.call_path == "compile" else {})
+        bound = BOUND if settings.instructions == AVX2 else {}
+        return wait | bound | (compiling if settings.call_path == "compile" else {})
 
     @classmethod
     def devices(cls) -> list[Device]:
@@ -155,9 +166,9 @@ class Torch(Runner):
             "precision": self._precision(weights),
         }
         layout = self._layout(weights)
-        denormals = {"denormals": self._flushing()} if devices == {"cpu"} else {}
+        on_cpu = {"denormals": self._flushing(), "instructions": self._instructions()} if devices == {"cpu"} else {}
         path = {"call_path": "compile" if _compiled_graphs() else "eager"} if self._is_compiled else {}
-        return told | denormals | path | ({"layout": layout} if layout else {})
+        return told | on_cpu | path | ({"layout": layout} if layout else {})
 
     def _precision(self, weights: list[Any]) -> str:
         counts: Counter[str] = Counter()
@@ -184,6 +195,13 @@ class Torch(Runner):
             if weight.dim() == 4 and weight.shape[1] > 1 and weight.shape[2] * weight.shape[3] > 1
         }
         return "+".join(sorted(found))
+
+    def _instructions(self) -> str:
+        """Return what ATen, oneDNN and the compiler of torch.compile may use; MKL has no word for it."""
+        names = [self._torch.backends.cpu.get_cpu_capability()]
+        if self._torch.backends.mkldnn.is_available() and not _cpu_lacks(self._torch, "bf16"):
+            names.append("avx512_core")  # from there on oneDNN computes in bf16
+        return instruction_sets.told_by([*names, *(_compiled_for() if self._is_compiled else ())])
 
     def _flushing(self) -> str:
         numbers = self._torch.full((subnormals.PROBE_SIZE,), subnormals.PROBE_VALUE)
@@ -223,6 +241,15 @@ def _compiled_graphs() -> int:
     from torch._dynamo.utils import counters
 
     return int(counters["stats"]["unique_graphs"])
+
+
+def _compiled_for() -> list[str]:
+    """Return the instruction sets that Inductor writes code for, those that the compiler may add included."""
+    from torch._inductor import config, cpu_vec_isa
+
+    chosen = [str(cpu_vec_isa.pick_vec_isa())]
+    bound = getattr(config.cpp, "march", None) == MARCH  # older versions have no such setting
+    return chosen if bound else [*chosen, *map(str, cpu_vec_isa.valid_vec_isa_list())]
 
 
 def _refuse_without_compiler() -> None:

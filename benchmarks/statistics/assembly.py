@@ -35,12 +35,12 @@ class _Sources:
 
 
 def rows(results: Iterable[Result], reference: str | None = None) -> list[Row]:
-    """Return one row for each network, runner, setting and batch, by model, machine, device, threads, batch and rank.
+    """Return one row for each network, runner, setting and batch, by what rows that compete have in common, and rank.
 
     Latency (else throughput), cold start, memory, energy and parity belong to the row of their batch; accuracy to all
     rows of its settings. `reference` names the row that others are compared with (see `reference_of`); it is looked for
-    among rows of the same model, machine, device, threads and batch. BenchError for contradictory results,
-    UsageError where no row at all is the reference.
+    among rows of the same model, machine, device, threads, instructions and batch. BenchError for contradictory
+    results, UsageError where no row at all is the reference.
     """
     known = list(results)
     groups = gather(known)
@@ -53,7 +53,7 @@ def rows(results: Iterable[Result], reference: str | None = None) -> list[Row]:
     return [row for part in blocks for row in _block(part, reference, sources)]
 
 
-def _group(row: Row) -> tuple[str, str, str, int, int]:
+def _group(row: Row) -> tuple[str, str, str, int, str, int]:
     return row.group
 
 

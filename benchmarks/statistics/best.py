@@ -3,7 +3,7 @@
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 
-from benchmarks.cells import TOLERANCES
+from benchmarks.cells import ALL_INSTRUCTIONS, TOLERANCES
 from benchmarks.errors import BenchError, UsageError
 from benchmarks.statistics.disagreement import images_for, upper_bound
 from benchmarks.statistics.ratios import tied
@@ -86,6 +86,8 @@ def _objection(row: Row, max_loss: float, trusted: Container[object]) -> str:
         return f"{row.verdict}: {row.reason}" if row.reason else row.verdict
     if not row.round_ms:
         return "was not timed"
+    if row.instructions != ALL_INSTRUCTIONS:
+        return f"was bound to {row.instructions}, which only shows what other processors would do"
     tests = [test for test in row.face_tests if (row.group, test.reference) in trusted]
     strict = _numerically_unfaithful(row) or _changed_faces(tests)
     return _lossy(row, tests, max_loss) if strict and max_loss else strict

@@ -14,7 +14,7 @@ from benchmarks.statistics.rows import Disagreement, FaceTest, Ratio, Row
 
 MATCHED = (
     "model", "device", "threads", "batch", "precision", "runner", "call_path", "provider", "layout", "denormals",
-    "spinning",
+    "spinning", "instructions",
 )  # fmt: skip
 # What makes one way of running a network another one.
 ROUTE = MATCHED[4:]

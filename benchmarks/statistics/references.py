@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from benchmarks.cells import PRECISIONS
+from benchmarks.cells import ALL_INSTRUCTIONS, PRECISIONS
 from benchmarks.errors import UsageError
 from benchmarks.statistics.rows import Row
 from converters.errors import did_you_mean
@@ -22,7 +22,9 @@ def labelled(rows: Sequence[Row]) -> list[Row]:
 
 
 def _plain(row: Row) -> str:
-    return f"{row.runner}:{row.call_path}" + ("" if row.precision == STRICT else f" {row.precision}")
+    precision = "" if row.precision == STRICT else f" {row.precision}"
+    instructions = "" if row.instructions == ALL_INSTRUCTIONS else f" {row.instructions}"
+    return f"{row.runner}:{row.call_path}{precision}{instructions}"
 
 
 def _apart(row: Row, rows: Sequence[Row]) -> str:
@@ -64,9 +66,9 @@ def check_reference(rows: Sequence[Row], wanted: str | None) -> None:
 
 
 def named(rows: Sequence[Row], wanted: str) -> list[Row]:
-    """Return the rows that a name means: in each block those of this label, else those of this runner or call path."""
-    labels = {row.group for row in rows if row.label == wanted}
-    return [row for row in rows if (row.label == wanted if row.group in labels else is_named(row, wanted))]
+    """Return the rows that a name means: in each place those of this label, else those of this runner or call path."""
+    labels = {row.place for row in rows if row.label == wanted}
+    return [row for row in rows if (row.label == wanted if row.place in labels else is_named(row, wanted))]
 
 
 def is_named(row: Row, wanted: str) -> bool:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from benchmarks.cells import ALL_INSTRUCTIONS
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -138,6 +140,7 @@ class Row:
     layout: str = ""
     denormals: str = ""
     spinning: bool = False
+    instructions: str = ALL_INSTRUCTIONS
     model_sha256: str = ""
     round_ms: Mapping[str, float] = field(default_factory=dict)
     noise_fraction: float | None = None
@@ -145,6 +148,11 @@ class Row:
     break_even: BreakEven | None = None
 
     @property
-    def group(self) -> tuple[str, str, str, int, int]:
-        """Return what rows that compete with each other have in common: the blocks of a table, and their order."""
+    def place(self) -> tuple[str, str, str, int, int]:
+        """Return what rows that may be compared with each other have in common."""
         return self.model, self.machine, self.device, self.threads, self.batch
+
+    @property
+    def group(self) -> tuple[str, str, str, int, str, int]:
+        """Return what rows that compete with each other have in common: the blocks of a table, and their order."""
+        return self.model, self.machine, self.device, self.threads, self.instructions, self.batch

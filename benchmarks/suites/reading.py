@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from benchmarks.cells import PRECISIONS, SCENARIOS, Limits
+from benchmarks.cells import INSTRUCTIONS, PRECISIONS, SCENARIOS, Limits
 from benchmarks.errors import UsageError
 from benchmarks.runners import RUNNERS
 from benchmarks.suites.suite import ALL, Suite
@@ -19,6 +19,7 @@ Count = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0)]
 Scenario = Literal["latency", "throughput", "cold_start", "memory", "accuracy", "energy", "peak"]
 Precision = Literal["fp32-strict", "tf32", "fp16", "bf16", "int8"]
+Instructions = Literal["all", "avx2"]
 
 
 class _Strict(BaseModel):
@@ -46,6 +47,7 @@ class _Written(_Strict):
     batches: Annotated[list[Count], Field(min_length=1)] = [1]
     precisions: Annotated[list[Precision], Field(min_length=1)] = ["fp32-strict"]
     threads: Annotated[list[Count | Literal["all"]], Field(min_length=1)] = ["all"]
+    instructions: Annotated[list[Instructions], Field(min_length=1)] = ["all"]
     scenarios: Annotated[list[Scenario], Field(min_length=1)]
     rounds: Count = 3
     busy_fraction: Annotated[float, Field(gt=0)] = 0.1
@@ -78,6 +80,7 @@ def _suite(name: str, written: _Written) -> Suite:
         batches=tuple(written.batches),
         precisions=tuple(written.precisions),
         threads=tuple(0 if count == ALL else int(count) for count in written.threads),
+        instructions=tuple(written.instructions),
         scenarios=tuple(written.scenarios),
         rounds=written.rounds,
         busy_fraction=written.busy_fraction,
@@ -107,7 +110,7 @@ def _problem(each: Mapping[str, Any], told: Mapping[str, Any]) -> str:
         return f"there is no such key{did_you_mean(str(key), known)}; there are {', '.join(known)}"
     if each["type"] == "missing":
         return f"is missing, beside {', '.join(told) or 'nothing'}"
-    choices = {"scenarios": SCENARIOS, "precisions": PRECISIONS}.get(each["loc"][0], ())
+    choices = {"scenarios": SCENARIOS, "precisions": PRECISIONS, "instructions": INSTRUCTIONS}.get(each["loc"][0], ())
     hint = did_you_mean(str(each["input"]), choices) if choices else ""
     message = str(each["msg"])
     return f"{each['input']!r} does not do: {message[:1].lower()}{message[1:]}{hint}"

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from benchmarks.cells import Limits
+from benchmarks.cells import ALL_INSTRUCTIONS, Limits
 
 # Stands for every runner that this package knows, and for as many threads as can run at once.
 ALL = "all"
@@ -28,6 +28,7 @@ class Suite:
     threads: tuple[int, ...]
     scenarios: tuple[str, ...]
     rounds: int
+    instructions: tuple[str, ...] = (ALL_INSTRUCTIONS,)
     busy_fraction: float = 0.1
     repeats: int = 2
     limits: Limits = field(default_factory=Limits)

@@ -3,18 +3,19 @@
 from collections.abc import Iterator, Sequence
 from math import inf
 
+from benchmarks.cells import ALL_INSTRUCTIONS
 from benchmarks.statistics.break_even import BatchBreakEven, batch_break_even
 from benchmarks.statistics.rows import Row
 
 # What rows of one way have in common at all batches.
 WAY = (
     "model", "machine", "device", "threads", "runner", "version", "call_path", "provider", "precision", "layout",
-    "denormals", "spinning",
+    "denormals", "spinning", "instructions",
 )  # fmt: skip
 
 
 def break_even_batches(rows: Sequence[Row]) -> Iterator[str]:
-    """Yield a sentence for each network, machine, device and number of threads that has more than one batch."""
+    """Yield a sentence for each network, machine, device, threads and instructions that have more than one batch."""
     for place in dict.fromkeys(row.group[:-1] for row in rows):
         here = [row for row in rows if row.group[:-1] == place and row.round_ms]
         references = [row for row in here if row.ratio and row.ratio.reference == row.label]
@@ -22,7 +23,12 @@ def break_even_batches(rows: Sequence[Row]) -> Iterator[str]:
         if len(batches) > 1 and len({_way(row) for row in references}) == 1:
             told = _sentence(here, references, batches)
             several = len({row.group[:-1] for row in rows}) > 1
-            yield f"{', '.join(map(str, place[:-1]))}, {place[-1]} threads: {told}" if several else told
+            yield f"{_where(references[0])}: {told}" if several else told
+
+
+def _where(row: Row) -> str:
+    instructions = "" if row.instructions == ALL_INSTRUCTIONS else f", {row.instructions}"
+    return f"{row.model}, {row.machine}, {row.device}, {row.threads} threads{instructions}"
 
 
 def _sentence(rows: Sequence[Row], references: Sequence[Row], batches: Sequence[int]) -> str:

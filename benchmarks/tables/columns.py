@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from benchmarks.cells import ALL_INSTRUCTIONS
 from benchmarks.errors import UsageError
 from benchmarks.statistics.rows import FaceTest, Ratio, Row, Score
 from benchmarks.tables import cell
@@ -136,8 +137,10 @@ COLUMNS: Mapping[str, Column] = {column.key: column for column in _COLUMNS}
 # Columns that depend on what was measured, by head if there are several: one for each metric of all faces, one for each
 # metric and group, one for the test of the head's answers against those on the reference.
 SCORES, GROUPS, FACE_TESTS = "scores", "by_group", "face_tests"
+# One column, where the instructions of some row are bound: where nobody asked for that, all the others say nothing.
+INSTRUCTIONS = "instructions"
 WHO = ("machine", "model", "rank", "runner", "version", "call_path", "device", "provider", "precision", "threads",
-       "batch")  # fmt: skip
+       INSTRUCTIONS, "batch")  # fmt: skip
 # What else describes rows, as parameters do a network.
 FURTHER = ("layout", "denormals", "spinning", "parameters", "multiply_adds", "samples", "rounds")
 SPEED = ("median_ms", "p90_ms", "p95_ms", "p99_ms", "images_per_second", "ratio", "share_of_peak_fraction")
@@ -212,10 +215,16 @@ def _test_column(head: str, *, named: bool) -> Column:
     return Column("_".join(("mcnemar_p", *places)), " of ".join(("McNemar's p", *places)), cell.FACE_TEST, read)
 
 
+def _instructions(rows: Sequence[Row]) -> tuple[Column, ...]:
+    bound = any(row.instructions != ALL_INSTRUCTIONS for row in rows)
+    return (_setting(INSTRUCTIONS, INSTRUCTIONS),) if bound else ()
+
+
 TITLES = {"f1": "F1", "roc_auc": "ROC AUC", "mcc": "MCC"}
 DYNAMIC: Mapping[str, Callable[[Sequence[Row]], tuple[Column, ...]]] = {
     SCORES: partial(_score_columns, by_group=False),
     GROUPS: partial(_score_columns, by_group=True),
     FACE_TESTS: _test_columns,
+    INSTRUCTIONS: _instructions,
 }
 __all__ = ["COLUMNS", "SETS", "Column", "chosen"]

@@ -28,6 +28,7 @@ class Selection:
     device: tuple[str, ...] = ()
     precision: tuple[str, ...] = ()
     threads: tuple[str, ...] = ()
+    instructions: tuple[str, ...] = ()
     batch: tuple[str, ...] = ()
 
     def of(self, rows: Sequence[Row]) -> list[Row]:

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from benchmarks.cells import PRECISIONS, SCENARIOS
+from benchmarks.cells import ALL_INSTRUCTIONS, INSTRUCTIONS, PRECISIONS, SCENARIOS
 from benchmarks.records.result import Result
 from benchmarks.statistics.rows import Row
 
@@ -23,6 +23,8 @@ def command(rows: Sequence[Row], results: Sequence[Result]) -> str:
     words += _all("--batch", sorted({row.batch for row in rows}))
     words += _all("--precision", [name for name in PRECISIONS if any(row.precision == name for row in rows)])
     words += _all("--threads", sorted({row.threads for row in rows}))
+    instructions = [name for name in INSTRUCTIONS if any(row.instructions == name for row in rows)]
+    words += _all("--instructions", instructions if instructions != [ALL_INSTRUCTIONS] else ())
     words += _all("--scenario", [name for name in SCENARIOS if name in scenarios])
     words += ["--rounds", str(max((number for _, number in runs), default=0) + 1)]
     words += _limits(results)

@@ -40,8 +40,8 @@ class Head:
 class Table:
     """Everything, for machines: columns without a value and settings that all rows share included.
 
-    `breaks` are the lines before which another network, machine, device, number of threads or batch begins. `footer`
-    holds terms with what is to be said of them.
+    `breaks` are the lines before which another network, machine, device, threads, instructions or batch begins.
+    `footer` holds terms with what is to be said of them.
     """
 
     title: str
@@ -75,7 +75,7 @@ class View:
 def build(
     rows: Sequence[Row], columns: str = "speed", title: str = "", footer: Sequence[tuple[str, str]] = ()
 ) -> Table:
-    """Return a table of `columns` (a set, or keys with commas), by network, machine, device, threads, batch, median.
+    """Return a table of `columns` (a set, or keys with commas), by the rows' groups and medians.
 
     UsageError for columns that do not exist.
     """
