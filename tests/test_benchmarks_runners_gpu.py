@@ -286,7 +286,12 @@ def fake_torch(*, stuck: bool, gpus: int = 1) -> Any:
     fake = ModuleType("torch")
     vars(fake).update(
         cuda=SimpleNamespace(is_available=lambda: gpus > 0, device_count=lambda: gpus),
-        backends=SimpleNamespace(cuda=SimpleNamespace(matmul=switches[0]), cudnn=switches[1]),
+        backends=SimpleNamespace(
+            cuda=SimpleNamespace(matmul=switches[0]),
+            cudnn=switches[1],
+            cpu=SimpleNamespace(get_cpu_capability=lambda: "AVX512"),
+            mkldnn=SimpleNamespace(is_available=lambda: False),
+        ),
         set_flush_denormal=lambda _wanted: True,
         set_num_threads=lambda count: vars(fake).update(get_num_threads=lambda: count),
         get_num_interop_threads=lambda: 1,
