@@ -6,6 +6,7 @@ from itertools import chain
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from embedding_cases import resident_bytes
@@ -147,6 +148,14 @@ def test_a_pipe_is_refused(tmp_path: Path) -> None:
             raise AssertionError
     finally:
         os.close(keep)
+
+
+def test_arrow_gives_memory_back_while_a_table_is_open(tmp_path: Path) -> None:
+    write_table(three_faces(tmp_path), tmp_path / "split.csv")
+    before = pa.default_memory_pool().backend_name
+    with open_table(tmp_path / "split.csv"):
+        assert pa.default_memory_pool().backend_name == "system"
+    assert pa.default_memory_pool().backend_name == before
 
 
 def rows(count: int) -> Iterator[str]:
