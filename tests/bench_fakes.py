@@ -134,6 +134,12 @@ class Honest(Runner):
         return {"calls": self.calls}
 
 
+def honest(folder: Path, **settings: Any) -> Honest:
+    """Return an honest runner that is not yet built, its probe set written into `folder`."""
+    made = task(folder, **settings)
+    return Honest({}, made.nodes, made.settings)
+
+
 class Slower(Honest):
     """Takes twice as long as the honest one."""
 
