@@ -22,7 +22,7 @@ TABLES = (
 
 
 class RowFound(NamedTuple):
-    """What is found of one row: `key` is 32 bytes, or none where `problem` says why the image cannot be read."""
+    """What is found of one row: `key` is 32 bytes, or b"" where `problem` says why the image cannot be read."""
 
     number: int
     key: bytes
