@@ -8,7 +8,7 @@ import pyarrow as pa
 
 @contextmanager
 def given_back() -> Iterator[None]:
-    """Let Arrow take memory from the system's allocator: its own keeps some 10 MB more, and more as time goes by."""
+    """Let Arrow take memory from the system's allocator: its own keeps much of what it once took."""
     before = pa.default_memory_pool()
     pa.set_memory_pool(pa.system_memory_pool())
     try:
