@@ -67,6 +67,9 @@ class Shown:
     def kept(self, step: Step, number: int, total: int) -> None:
         self.lines.append(f"kept {number}/{total} {step.cell.runner}{step.twin}")
 
+    def waiting(self, reason: str) -> None:
+        self.lines.append(reason)
+
 
 def answered(request: Wanted, folder: Path, **changes: Any) -> Answer:
     """Stand in for the process that makes artefacts: the stand-ins' network needs no files."""

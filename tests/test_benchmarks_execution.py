@@ -257,12 +257,13 @@ def test_a_continued_run_refuses_files_that_are_no_results(measure: Run, tmp_pat
 def test_a_disturbed_measurement_is_made_again_and_says_so_if_it_stays_disturbed(
     measure: Run, tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told = iter([2000.0, 0.0, 2000.0, 2000.0])
+    told = iter([2000.0, 0.0, *[2000.0] * 3])
     monkeypatch.setattr(turns.load, "between", lambda *_: Disturbance(next(told), 0.0))
     measure(planned(tmp_path, ["Honest"], repeats=1))
     quiet, busy = records.read_all(out)
+    assert list(told) == [], "the second turn was run once more at the end, and stayed disturbed"
     assert (quiet.machine["attempts"], quiet.measured.verdicts) == (2, [])
-    assert busy.machine["attempts"] == 2
+    assert busy.machine["attempts"] == 3
     assert busy.measured.status == "ok"
     assert busy.measured.verdicts == [
         "the machine was busy: other processes kept 2000.00 cores busy, at most 1000 are allowed"

@@ -168,3 +168,25 @@ def test_from_which_batch_on_rows_are_faster() -> None:
     assert second == (
         "tiny, bench-box, cpu, 1 threads, avx2: faster than opencv:forward avx2 from batch 8 on: torch:eager avx2"
     )
+
+
+def paced(*rates: float, **fields: Any) -> Result:
+    return on({"pace": [{"multiply_adds_per_second": rate} for rate in rates]}, **fields)
+
+
+def test_the_slowest_pace_beside_a_sound_result_is_told() -> None:
+    slowed = {"verdicts": ["the machine was slowed"]}
+    results = [
+        paced(100.0, 98.0), paced(95.0, 97.0, number=1), paced(50.0, 60.0, number=2, measured=slowed),
+        on({"name": "other", "pace": [{"multiply_adds_per_second": 7.0}] * 2}, run="another"),
+    ]  # fmt: skip
+    told = "a fixed matrix product, before and after each cell, never ran below"
+    assert below(results[:3])["pace"] == f"{told} 95.0 % of its fastest"
+    assert below(results)["pace"].startswith(f"{told} ")
+    assert "100 % on other" in below(results)["pace"]
+    assert "pace" not in below(records.suite())
+
+
+def test_the_fastest_pace_is_that_of_the_same_run() -> None:
+    results = [paced(100.0, 100.0, run="old"), paced(50.0, 49.0, run="new", started="2026-11-03T00:00:00+00:00")]
+    assert "below 98.0 % of its fastest" in below(results)["pace"]

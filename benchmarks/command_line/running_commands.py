@@ -110,13 +110,15 @@ class _Shown:
 
     def __init__(self, reporter: terminal.Reporter) -> None:
         self._tell = reporter
+        self._done = 0.0
 
     def preparing(self, what: str) -> None:
         self._tell(what, 0.0)
 
     def started(self, step: Any, number: int, total: int, seconds_left: float) -> None:
         left = f"{seconds_left / 60:.0f} min" if seconds_left > 90 else f"{seconds_left:.0f} s"
-        self._tell(f"{number}/{total} {step.cell.title} (round {step.round + 1}, {left} left)", (number - 1) / total)
+        self._done = (number - 1) / total
+        self._tell(f"{number}/{total} {step.cell.title} (round {step.round + 1}, {left} left)", self._done)
 
     def finished(self, step: Any, result: Any, seconds_left: float) -> None:
         del seconds_left
@@ -125,6 +127,9 @@ class _Shown:
 
     def kept(self, step: Any, number: int, total: int) -> None:
         self._tell(f"{number}/{total} {step.cell.title} is there", number / total)
+
+    def waiting(self, reason: str) -> None:
+        self._tell(reason, self._done)
 
 
 def _request(given: Any) -> Any:

@@ -103,7 +103,9 @@ def _cores(machine: Mapping[str, Any]) -> Iterator[Finding]:
             f"{usable} logical cores share {machine['cores']} physical ones: more threads than those may be slower",
         )
     if machine["virtual"]:
-        yield Finding("note", "a virtual machine: what its host takes away is counted and judged for each cell")
+        yield Finding(
+            "note", "a virtual machine: what its host takes away, and how it slows us, is judged for each cell"
+        )
 
 
 def _memory(machine: Mapping[str, Any]) -> Iterator[Finding]:

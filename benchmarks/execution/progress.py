@@ -29,6 +29,9 @@ class Progress(Protocol):
     def kept(self, step: Step, number: int, total: int) -> None:
         """A turn is skipped: its result was there before."""
 
+    def waiting(self, reason: str) -> None:
+        """Nothing is measured for a while, and why."""
+
 
 class Silent:
     """Shows nothing."""
@@ -43,6 +46,9 @@ class Silent:
         """Show nothing."""
 
     def kept(self, step: Step, number: int, total: int) -> None:
+        """Show nothing."""
+
+    def waiting(self, reason: str) -> None:
         """Show nothing."""
 
 

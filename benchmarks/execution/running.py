@@ -12,6 +12,7 @@ from benchmarks.artefacts.request import Answer, Request
 from benchmarks.errors import BenchError
 from benchmarks.execution import models
 from benchmarks.execution.cell import Plan
+from benchmarks.execution.pace import KEY, PATIENCE_SECONDS, Pace
 from benchmarks.execution.progress import Estimate, Progress, Silent
 from benchmarks.execution.turns import Surroundings, Turn
 from benchmarks.machine import facts, processor, software
@@ -47,7 +48,8 @@ def run(
 
     A folder holds one run: results that lie there already are refused, or with `resume` kept, and what is missing is
     measured. BenchError where a model cannot be used or the folder not written. An interruption ends the process that
-    measures; what had been written stays, and `resume` goes on from there.
+    measures; what had been written stays, and `resume` goes on from there. What others disturbed is measured again when
+    all the rest is done, that of an earlier part of the run included.
     """
     shown = progress or Silent()
     _check_threads(plan)
@@ -60,9 +62,12 @@ def run(
         commit=software.commit(),
         answers=_made(plan, shown, make),
         inputs=models.input_hashes(plan.request),
+        pace=_pace(plan, before, shown),
     )
     turns = [Turn(plan, step, surroundings) for step in plan.steps]
     results = _run_all(turns, Estimate(plan.limits), {result.key: result for result in before}, folder, shown)
+    if plan.repeats:
+        results = _run_disturbed(turns, results, folder, shown)
     return Summary(
         run=surroundings.run,
         folder=folder,
@@ -100,6 +105,12 @@ def _run_of(before: list[Result]) -> str:
     return before[-1].run if before else ""
 
 
+def _pace(plan: Plan, before: list[Result], progress: Progress) -> Pace:
+    known = [taken for result in before for taken in result.machine.get(KEY, ())]
+    patience = PATIENCE_SECONDS if plan.repeats else 0.0
+    return Pace(plan.busy_fraction, patience, known=known, tell=progress.waiting)
+
+
 def _made(plan: Plan, progress: Progress, make: Callable[[Request], Answer]) -> dict[tuple[str, ...], Answer]:
     """Return the artefacts of each model; BenchError lists all models that cannot be used."""
     answers, problems = {}, []
@@ -134,6 +145,22 @@ def _run_all(
         results.append((result, True))
         progress.finished(turn.step, result, estimate.total(each.step for each in waiting))
     return results
+
+
+def _run_disturbed(
+    turns: list[Turn], results: list[tuple[Result, bool]], folder: Path, progress: Progress
+) -> list[tuple[Result, bool]]:
+    """Run again what others disturbed: they may have gone, and only now is known how fast this machine can be."""
+    again = [number for number, turn in enumerate(turns) if turn.disturbed(results[number][0])]
+    done = list(results)
+    for count, number in enumerate(again, start=1):
+        turn = turns[number]
+        progress.started(turn.step, count, len(again), sum(results[each][0].seconds for each in again[count - 1 :]))
+        result = turn.run(attempts=results[number][0].machine["attempts"])
+        records.write(result, folder)
+        done[number] = (result, True)
+        progress.finished(turn.step, result, sum(results[each][0].seconds for each in again[count:]))
+    return done
 
 
 def _problems(turn: Turn, result: Result) -> list[str]:

@@ -12,7 +12,9 @@ from typing import Any
 from benchmarks.artefacts.request import Answer
 from benchmarks.cells import TOLERANCES, Task, configuration_hash
 from benchmarks.execution import child, environment, models, outcome
+from benchmarks.execution import pace as paces
 from benchmarks.execution.cell import TIMED, Plan, Step
+from benchmarks.execution.pace import Pace
 from benchmarks.machine import facts, load, software
 from benchmarks.measuring import peak
 from benchmarks.records.result import Measured, Result
@@ -32,6 +34,7 @@ class Surroundings:
     commit: software.Commit
     answers: Mapping[tuple[str, ...], Answer]
     inputs: Mapping[str, str]
+    pace: Pace
 
 
 class Turn:
@@ -100,25 +103,45 @@ class Turn:
         """Return the key that the result will have."""
         return f"{configuration_hash(self.configuration)}{self.step.twin.lower()}-{self.step.round}"
 
-    def run(self) -> Result:
+    def run(self, attempts: int = 0) -> Result:
         """Measure, or find out why that cannot be; only an interruption raises.
 
-        A measurement of times that others disturbed is made again: what is chosen by is the disturbance, which knows
-        nothing of the figures. The last one stays, with its verdict.
+        A measurement of times that others disturbed is made again, as often as the plan says: what is chosen by is the
+        disturbance, which knows nothing of the figures. The last one stays, with its verdict. After `attempts` in an
+        earlier turn there is one more.
         """
         cell = self.step.cell
         began = datetime.now(UTC)
         unmade = self._answer.reason(cell.kind, cell.batch) if cell.model else ""
         if unmade:
             return self._result(began, outcome.unmade(cell.kind, unmade), None, {})
-        attempt, disturbed = 0, [""]
-        while disturbed and attempt <= self.plan.repeats:
-            attempt += 1
-            measured, ended, state = self._measured()
-            timed = cell.scenario in TIMED and measured.status == "ok"
-            disturbed = outcome.disturbances(state, self.plan.busy_fraction) if timed else []
+        disturbed = [""]
+        most = 1 + (attempts or self.plan.repeats)
+        while disturbed and attempts < most:
+            attempts += 1
+            measured, ended, state = self._paced()
+            disturbed = self._disturbances(measured, state)
         judged = measured.model_copy(update={"verdicts": [*measured.verdicts, *disturbed]})
-        return self._result(began, judged, ended, {**state, "attempts": attempt})
+        return self._result(began, judged, ended, {**state, "attempts": attempts})
+
+    def disturbed(self, result: Result) -> bool:
+        """Return whether others disturbed a measurement of times, as far as is known now."""
+        return bool(self._disturbances(result.measured, result.machine))
+
+    def _disturbances(self, measured: Measured, state: Mapping[str, Any]) -> list[str]:
+        if self.step.cell.scenario not in TIMED or measured.status != "ok":
+            return []
+        slowed = self.surroundings.pace.reason(state)
+        return outcome.disturbances(state, self.plan.busy_fraction) + ([slowed] if slowed else [])
+
+    def _paced(self) -> tuple[Measured, child.Ended, dict[str, Any]]:
+        """Measure between two looks at the machine's pace, where a processor's times are measured."""
+        cell, pace = self.step.cell, self.surroundings.pace
+        if not pace.watched or cell.scenario not in TIMED or cell.settings.device != "cpu":
+            return self._measured()
+        before = pace.before()
+        measured, ended, state = self._measured()
+        return measured, ended, {**state, paces.KEY: [before, pace.take()]}
 
     def _measured(self) -> tuple[Measured, child.Ended, dict[str, Any]]:
         """Run the process once; return what it measured, how it ended, and what the machine was like meanwhile."""

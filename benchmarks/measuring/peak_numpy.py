@@ -26,11 +26,8 @@ class NumPyWork:
     sizes: tuple[int, ...] = (1024, 2048)
 
     def product(self, size: int) -> Callable[[], None]:
-        """Return a product of two matrices (size, size) float32 of normal numbers."""
-        rng = np.random.default_rng(0)
-        a, b = (rng.standard_normal((size, size), np.float32) for _ in range(2))
-        out = np.empty_like(a)
-        return lambda: void(np.matmul(a, b, out=out))
+        """Return a product of two matrices (size, size)."""
+        return product(size)
 
     def copy(self) -> tuple[Callable[[], None], int]:
         """Return a copy of 256 MiB, each thread copying a part: NumPy itself copies with one."""
@@ -40,6 +37,14 @@ class NumPyWork:
         parts = [(target[a:b], source[a:b]) for a, b in pairwise(edges)]
         pool = ThreadPoolExecutor(self.threads)
         return lambda: void(list(pool.map(lambda part: np.copyto(*part), parts))), 2 * COPY_BYTES
+
+
+def product(size: int) -> Callable[[], None]:
+    """Return a product of two matrices (size, size) float32 of normal numbers, by as many threads as NumPy now has."""
+    rng = np.random.default_rng(0)
+    a, b = (rng.standard_normal((size, size), np.float32) for _ in range(2))
+    out = np.empty_like(a)
+    return lambda: void(np.matmul(a, b, out=out))
 
 
 def void(_made: object) -> None:

@@ -14,8 +14,9 @@ class Suite:
 
     `models` are names, or the paths of one model's files joined in a tuple. `runners` are as `--runner` takes them:
     `torch`, `torch:compiled`, `torch:*` for all of its call paths, `module:Class`. `threads` 0 means as many as can run
-    at once. `busy_fraction`: figures are not published where other processes took more of a core than that;
-    such a measurement is made again up to `repeats` times.
+    at once. `busy_fraction`: figures are not published where other processes took more of a core than that,
+    or slowed the machine by more than that (from 1 on nobody looks); such a measurement is made again up to `repeats`
+    times.
     """
 
     name: str

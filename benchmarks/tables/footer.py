@@ -8,6 +8,7 @@ from benchmarks.records.result import Result
 from benchmarks.statistics.digits import alone, upwards
 from benchmarks.statistics.gathering import machine_name
 from benchmarks.statistics.noise import noise_floors
+from benchmarks.statistics.paces import slowest_paces
 from benchmarks.statistics.rows import Row
 from benchmarks.tables.break_even import break_even_batches
 from benchmarks.tables.repeating import command
@@ -157,6 +158,17 @@ def noise(sources: Sources) -> Lines:
     yield "noise", f"rows closer than {told} may well be equal: one cell, measured twice in each round, shows as much"
 
 
+def pace(sources: Sources) -> Lines:
+    """Yield how slow the machine ever was beside the timed cells whose figures are shown."""
+    shares = slowest_paces(sources.own)
+    told = ", ".join(
+        f"{alone(100 * share)} %{f' on {machine}' if len(shares) > 1 else ''}"
+        for machine, share in sorted(shares.items())
+    )
+    if told:
+        yield "pace", f"a fixed matrix product, before and after each cell, never ran below {told} of its fastest"
+
+
 def reference(sources: Sources) -> Lines:
     """Yield which row others are compared with."""
     names = dict.fromkeys(row.ratio.reference for row in sources.rows if row.ratio)
@@ -236,6 +248,7 @@ PARTS: Sequence[tuple[Callable[[Sources], Lines], tuple[str, ...]]] = (
     (when, ()),
     (samples, SPEEDS),
     (noise, SPEEDS),
+    (pace, SPEEDS),
     (reference, ("ratio", "break_even_calls")),
     (break_even, ("ratio",)),
     (parity, ("difference", "cosine", "disagreement_per_ten_thousand")),
