@@ -12,7 +12,7 @@ import pytest
 
 from bench_processes import Shown, answered, planned, quick
 from benchmarks.execution import Plan, child, pace, run, running
-from benchmarks.execution.pace import KEY, Pace
+from benchmarks.execution.pace import PACE, Pace
 from benchmarks.machine import load, processor
 from benchmarks.machine.load import Disturbance
 from benchmarks.records import folder as records
@@ -62,7 +62,7 @@ def paces(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> Set:
 
 
 def state(*rates: float) -> dict[str, Any]:
-    return {KEY: [{"multiply_adds_per_second": rate} for rate in rates]}
+    return {PACE: [{"multiply_adds_per_second": rate} for rate in rates]}
 
 
 def test_a_pace_is_held_against_the_fastest_of_the_run(paces: Set) -> None:
@@ -99,13 +99,13 @@ def test_a_slow_machine_is_waited_for_as_long_as_there_is_patience(paces: Set, c
     paces([FULL, HALF, HALF, FULL])
     watch.take()
     clock.sleep(30.0)
-    assert watch.before() == state(FULL)[KEY][0]
+    assert watch.before() == state(FULL)[PACE][0]
     assert told == [f"waiting: {SLOWED}"] * 2
 
     paces([HALF] * 10)
     clock.sleep(30.0)
     start = clock.now
-    assert watch.before() == state(HALF)[KEY][0]
+    assert watch.before() == state(HALF)[PACE][0]
     # 13 of the 20 seconds were spent before; two more waits of 6.5 seconds use up the rest.
     assert clock.now - start == pytest.approx(1.5 + 2 * 6.5)
     clock.sleep(30.0)
@@ -121,13 +121,13 @@ def test_the_pace_after_one_cell_is_that_before_the_next(paces: Set, clock: Cloc
     clock.sleep(0.5)
     assert watch.before() is after
     clock.sleep(1.0)
-    assert watch.before() == state(99e9)[KEY][0]
+    assert watch.before() == state(99e9)[PACE][0]
 
 
 def test_a_pace_that_cannot_be_taken_is_a_reason(paces: Set) -> None:
     paces(["MemoryError"])
     watch = Pace(0.1, 0)
-    found = watch.reason({KEY: [watch.take()]})
+    found = watch.reason({PACE: [watch.take()]})
     assert found == "the machine's pace could not be taken: MemoryError"
 
 
@@ -159,7 +159,7 @@ def measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., l
 
 
 def rates(result: Result) -> list[float]:
-    return [taken["multiply_adds_per_second"] for taken in result.machine[KEY]]
+    return [taken["multiply_adds_per_second"] for taken in result.machine[PACE]]
 
 
 def test_a_cell_beside_which_the_machine_was_slow_is_measured_again(
@@ -169,7 +169,7 @@ def test_a_cell_beside_which_the_machine_was_slow_is_measured_again(
     first, second = measured(planned(tmp_path, ["Honest"], repeats=1))
     assert (first.machine["attempts"], first.measured.verdicts, rates(first)) == (2, [], [FULL, FULL])
     assert (second.machine["attempts"], rates(second)) == (1, [FULL, FULL])
-    assert KEY not in first.configuration["machine"]
+    assert PACE not in first.configuration["machine"]
 
 
 def test_a_cell_beside_which_the_machine_stayed_slow_has_no_speed(

@@ -138,6 +138,14 @@ def test_the_command_names_a_model_that_came_as_files_as_it_was_given() -> None:
     assert shlex.split(below([named])["to repeat"])[2:5] == ["--model", "vgg-face-tiny", "--runner"]
 
 
+def test_the_command_names_nodes_that_were_asked_for_and_the_head() -> None:
+    network = {**records.NETWORK, "asked_nodes": ["fc6", "pool 5"]}
+    asked = [records.result("torch", network=network), records.result("torch", number=1, network=network)]
+    assert " --node fc6 --node 'pool 5' --runner " in below(asked)["to repeat"]
+    assert "--node" not in below([records.result("torch")])["to repeat"]
+    assert " --head svm --faces FACES.csv --runner " in below(records.suite())["to repeat"]
+
+
 def test_from_which_batch_on_rows_are_faster() -> None:
     at_1 = {"opencv": 10.0, "openvino": 8.0, "torch": 15.0, "onnxruntime": 20.0, "keras": 5.0}
     at_8 = {"opencv": 90.0, "openvino": 60.0, "torch": 70.0, "onnxruntime": 160.0, "keras": 95.0}

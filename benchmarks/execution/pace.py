@@ -15,7 +15,7 @@ from benchmarks.execution import child, environment
 from benchmarks.machine import processor
 
 # What is recorded for each cell, and what of it says why there is no figure.
-KEY, PROBLEM = "pace", "problem"
+PACE, PROBLEM = "pace", "problem"
 TIMEOUT_SECONDS = 60.0
 RETRY_SECONDS = 5.0
 # How long a run waits for a quiet machine in all: a disturbance lasts for minutes, or it is how the machine is.
@@ -81,7 +81,7 @@ class Pace:
 
         What was fast enough at first may turn out to be slow: ask again when the run has seen more.
         """
-        return next(filter(None, map(self._problem, state.get(KEY, ()))), "")
+        return next(filter(None, map(self._problem, state.get(PACE, ()))), "")
 
     def _learn(self, taken: Taken) -> None:
         self.fastest = max(self.fastest, rate(taken))

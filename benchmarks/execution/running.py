@@ -12,7 +12,7 @@ from benchmarks.artefacts.request import Answer, Request
 from benchmarks.errors import BenchError
 from benchmarks.execution import models
 from benchmarks.execution.cell import Plan
-from benchmarks.execution.pace import KEY, PATIENCE_SECONDS, Pace
+from benchmarks.execution.pace import PACE, PATIENCE_SECONDS, Pace
 from benchmarks.execution.progress import Estimate, Progress, Silent
 from benchmarks.execution.turns import Surroundings, Turn
 from benchmarks.machine import facts, processor, software
@@ -106,7 +106,7 @@ def _run_of(before: list[Result]) -> str:
 
 
 def _pace(plan: Plan, before: list[Result], progress: Progress) -> Pace:
-    known = [taken for result in before for taken in result.machine.get(KEY, ())]
+    known = [taken for result in before for taken in result.machine.get(PACE, ())]
     patience = PATIENCE_SECONDS if plan.repeats else 0.0
     return Pace(plan.busy_fraction, patience, known=known, tell=progress.waiting)
 

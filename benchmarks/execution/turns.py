@@ -12,9 +12,8 @@ from typing import Any
 from benchmarks.artefacts.request import Answer
 from benchmarks.cells import TOLERANCES, Task, configuration_hash
 from benchmarks.execution import child, environment, models, outcome
-from benchmarks.execution import pace as paces
 from benchmarks.execution.cell import TIMED, Plan, Step
-from benchmarks.execution.pace import Pace
+from benchmarks.execution.pace import PACE, Pace
 from benchmarks.machine import facts, load, software
 from benchmarks.measuring import peak
 from benchmarks.records.result import Measured, Result
@@ -141,7 +140,7 @@ class Turn:
             return self._measured()
         before = pace.before()
         measured, ended, state = self._measured()
-        return measured, ended, {**state, paces.KEY: [before, pace.take()]}
+        return measured, ended, {**state, PACE: [before, pace.take()]}
 
     def _measured(self) -> tuple[Measured, child.Ended, dict[str, Any]]:
         """Run the process once; return what it measured, how it ended, and what the machine was like meanwhile."""
@@ -172,7 +171,11 @@ class Turn:
             twin=self.step.twin,
             configuration=self.configuration,
             machine={**self.surroundings.machine, **state},
-            network={**answer.network, "artefact": dict(answer.facts.get(cell.kind, {}))},
+            network={
+                **answer.network,
+                "artefact": dict(answer.facts.get(cell.kind, {})),
+                "asked_nodes": list(self.plan.request.nodes),
+            },
             commit=self.surroundings.commit.name,
             dirty=self.surroundings.commit.dirty,
             started=began.isoformat(timespec="milliseconds"),

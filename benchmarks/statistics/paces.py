@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 
-from benchmarks.execution.pace import KEY, rate
+from benchmarks.execution.pace import PACE, rate
 from benchmarks.records.result import Result
 from benchmarks.statistics.gathering import machine_name
 from benchmarks.statistics.validity import trouble
@@ -18,7 +18,7 @@ def slowest_paces(results: Iterable[Result]) -> dict[str, float]:
     sound: dict[tuple[str, str], list[float]] = defaultdict(list)
     for result in results:
         place = (machine_name(result.machine), result.run)
-        rates = [rate(taken) for taken in result.machine.get(KEY, ())]
+        rates = [rate(taken) for taken in result.machine.get(PACE, ())]
         everything[place] += rates
         sound[place] += [] if trouble(result) else rates
     found: dict[str, float] = {}

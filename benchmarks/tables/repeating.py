@@ -12,12 +12,18 @@ from benchmarks.statistics.rows import Row
 def command(rows: Sequence[Row], results: Sequence[Result]) -> str:
     """Return a `bench run` whose cells hold those of all rows; a model that came as files is named by theirs.
 
-    It names what the options multiply with each other, so it may hold more cells than the rows come from.
+    It names what the options multiply with each other, so it may hold more cells than the rows come from. A table of
+    faces stands as FACES.csv: results know only its hash.
     """
     runs = {(result.run, result.round) for result in results}
     scenarios = {result.scenario for result in results}
     words = ["bench", "run"]
-    words += _models([result for result in results if result.scenario != "peak"])
+    of_networks = [result for result in results if result.scenario != "peak"]
+    words += _models(of_networks)
+    nodes = {tuple(result.network.get("asked_nodes", ())) for result in of_networks}
+    words += _each("--node", nodes.pop() if len(nodes) == 1 else ())
+    heads = sorted({result.measured.accuracy.head for result in results if result.measured.accuracy})
+    words += ["--head", heads[0], "--faces", "FACES.csv"] if len(heads) == 1 else []
     words += _each("--runner", sorted({f"{row.runner}:{row.call_path}" for row in rows}))
     words += _all("--device", sorted({row.device for row in rows}))
     words += _all("--batch", sorted({row.batch for row in rows}))
