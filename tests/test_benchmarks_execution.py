@@ -134,7 +134,7 @@ def test_a_result_holds_all_that_decides_its_figures_and_no_paths(measure: Run, 
     result = by_runner(out)["Honest"]
     assert result.run == summary.run
     assert result.model_sha256 == "a" * 64
-    assert result.network == {"parameters": 960, "artefact": {"nodes": 4}}
+    assert result.network == {"parameters": 960, "artefact": {"nodes": 4}, "asked_nodes": []}
     assert result.asked["threads"] == 1
     assert result.configuration["task"]["seed"] == 5
     assert set(result.configuration["versions"]) == {"numpy"}

@@ -218,8 +218,9 @@ def test_a_continued_run_measures_again_what_proved_slow(
 
 @contextmanager
 def hogs(count: int) -> Iterator[None]:
-    """Keep processors busy meanwhile."""
-    running = [subprocess.Popen([sys.executable, "-S", "-c", "while True: pass"]) for _ in range(count)]
+    """Keep processors busy meanwhile, each process in a session of its own: Linux shares time between sessions first."""
+    endless = [sys.executable, "-S", "-c", "while True: pass"]
+    running = [subprocess.Popen(endless, start_new_session=True) for _ in range(count)]
     try:
         yield
     finally:
@@ -232,11 +233,12 @@ def test_a_machine_that_others_use_is_seen_to_be_slower() -> None:
     watch = Pace(0.1, 0)
     for _ in range(3):
         quiet = watch.take()
-    with hogs(2 * processor.threads_available()):
+    # So many that it shows where other tests keep the processors busy as well.
+    with hogs(8 * processor.threads_available()):
         busy = watch.take()
     assert set(quiet) == {"multiply_adds_per_second"}
     assert watch.fastest > 1e8
-    assert busy["multiply_adds_per_second"] < 0.8 * watch.fastest
+    assert busy["multiply_adds_per_second"] < 0.6 * watch.fastest
 
 
 def test_a_process_that_breaks_down_gives_its_last_words(monkeypatch: pytest.MonkeyPatch) -> None:
