@@ -218,7 +218,7 @@ def test_a_continued_run_measures_again_what_proved_slow(
 
 @contextmanager
 def hogs(count: int) -> Iterator[None]:
-    """Keep processors busy meanwhile, each process in a session of its own: Linux shares time between sessions first."""
+    """Keep processors busy meanwhile, by processes in sessions of their own: Linux shares time between those first."""
     endless = [sys.executable, "-S", "-c", "while True: pass"]
     running = [subprocess.Popen(endless, start_new_session=True) for _ in range(count)]
     try:

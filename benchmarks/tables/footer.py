@@ -248,7 +248,7 @@ PARTS: Sequence[tuple[Callable[[Sources], Lines], tuple[str, ...]]] = (
     (when, ()),
     (samples, SPEEDS),
     (noise, SPEEDS),
-    (pace, SPEEDS),
+    (pace, (*SPEEDS, "to_first_answer_ms")),
     (reference, ("ratio", "break_even_calls")),
     (break_even, ("ratio",)),
     (parity, ("difference", "cosine", "disagreement_per_ten_thousand")),
