@@ -87,6 +87,9 @@ def test_two_ways_and_two_folders_are_compared(bench: Run, results: Path) -> Non
     assert ended.status == 2 and "expected two things to compare" in ended.err
     ended = bench("compare", results, "nowhere")
     assert ended.status == 1 and "nowhere" in ended.err
+    ended = bench("compare", "opencv:forward", "torch")
+    assert ended.status == 2
+    assert "opencv:forward, torch: there are no such folders; two ways of one run are compared with --in" in ended.err
 
 
 def test_pictures_are_drawn(bench: Run, results: Path, tmp_path: Path) -> None:

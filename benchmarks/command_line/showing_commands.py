@@ -65,6 +65,10 @@ def compare(given: Any) -> None:
     if len(given.sides) != 2:
         raise UsageError(f"expected two things to compare, A and B, not {len(given.sides)}")
     first, second = given.sides
+    if not given.within and not any(Path(side).exists() for side in given.sides):
+        raise UsageError(
+            f"{first}, {second}: there are no such folders; two ways of one run are compared with --in RESULTS"
+        )
     if given.within:
         found = comparison.compare_routes(_results(given.within), first, second)
     else:
